@@ -1,0 +1,176 @@
+//! The seam between publications and bytes at rest.
+//!
+//! What stands above speaks of repositories and publications; what stands below, of files. [`Storage`] is per
+//! repository: a commit is guarded by the [`Revision`] that it was staged on, and no operation spans repositories. A
+//! second implementation (an object store, a replicated database) would stand beside [`local`].
+
+pub mod device;
+pub(crate) mod local;
+
+mod error;
+
+pub use error::StorageError;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
+
+/// The newest record of a repository, held in memory for every one of them.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// Which life; after a deletion, the one that ended.
+    pub(crate) incarnation: Incarnation,
+    /// How many publications this life has seen.
+    pub(crate) revision: Revision,
+    /// Of the newest record.
+    pub(crate) position: Position,
+    /// How many documents the history of this life holds.
+    pub(crate) documents: u64,
+    /// Whether the newest record is a deletion.
+    pub(crate) deleted: bool,
+}
+
+/// What a record tells of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) enum RecordKind {
+    /// New metadata.
+    Publication,
+    /// The end of a repository's life.
+    Deletion,
+}
+
+/// One durable event of one repository, before it has a [`Position`].
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) kind: RecordKind,
+    pub(crate) repository: RepositoryName,
+    pub(crate) incarnation: Incarnation,
+    /// The count after this record; for a deletion, that of the life it ends.
+    pub(crate) revision: Revision,
+    pub(crate) time: UnixTime,
+    /// The timestamp that this record makes current; none in a deletion.
+    pub(crate) timestamp: Option<(Version, Sha256)>,
+    /// What is new, exact bytes; roots may stand several times, in order of version.
+    pub(crate) documents: Vec<StoredDocument>,
+    /// What only this record's reader needs to know; opaque here. See `recover`.
+    pub(crate) attachment: Arc<[u8]>,
+}
+
+/// One role's bytes at one version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct StoredDocument {
+    pub(crate) role: RoleName,
+    pub(crate) version: Version,
+    pub(crate) sha256: Sha256,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// A record and the state that it was staged on.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    /// The repository's incarnation and revision when this was staged; `None` if it had never lived.
+    /// A first record of a new life names the deleted life it follows.
+    pub(crate) base: Option<(Incarnation, Revision)>,
+    pub(crate) record: Record,
+}
+
+/// What became of one [`Commit`] of a group. Never a guess.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// On disk; survives a power cut.
+    Committed(Position),
+    /// The repository has moved on; nothing of this commit was written.
+    Conflict,
+    /// The write or its sync failed: whole or absent, known after reopening. The storage takes no more writes.
+    Unknown(StorageError),
+}
+
+/// A record's small part, which stays for ever: what the feed serves.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RecordHeader {
+    pub(crate) position: Position,
+    pub(crate) kind: RecordKind,
+    pub(crate) repository: RepositoryName,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) revision: Revision,
+    pub(crate) time: UnixTime,
+    pub(crate) timestamp: Option<(Version, Sha256)>,
+    /// In the order of the payload.
+    pub(crate) documents: Vec<DocumentHeader>,
+    /// BLAKE3 of the encoded header before this one; zeros before the first.
+    pub(crate) previous: [u8; 32],
+}
+
+/// What a header says of one document.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DocumentHeader {
+    pub(crate) role: RoleName,
+    pub(crate) version: Version,
+    pub(crate) sha256: Sha256,
+    pub(crate) length: u64,
+}
+
+/// How a document of a repository's history is asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// The newest of this version in the repository's current life.
+    Version(RoleName, Version),
+    /// These very bytes, in the repository's current life.
+    Digest(RoleName, Sha256),
+}
+
+/// What a check of everything stored has to say, piece by piece. `maintain::verify` turns it into its report.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The repository that it concerns, where that is known.
+    pub repository: Option<RepositoryName>,
+    /// File and offset, or the index's entry.
+    pub place: String,
+    /// What was expected and found.
+    pub finding: String,
+}
+
+/// A store of publications. All calls may come from many threads at once.
+pub(crate) trait Storage: Send + Sync + 'static {
+    /// The head of every repository that has ever lived, deleted ones too, in any order.
+    fn heads(&self) -> Vec<(RepositoryName, Head)>;
+
+    /// The head of one repository. Memory only.
+    fn head(&self, repository: &RepositoryName) -> Option<Head>;
+
+    /// Commits a group in order, one durable write for all. One outcome for each commit, in order. A commit sees those
+    /// before it in the group: the second of two on one base conflicts.
+    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome>;
+
+    /// One record whole, every digest checked.
+    fn record(&self, position: Position) -> Result<Record, StorageError>;
+
+    /// A document of the current life of `repository`. `None` only if the journal proves that there is none.
+    fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<StoredDocument>, StorageError>;
+
+    /// At most `limit` headers after a position, in order, complete.
+    fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;
+
+    /// Position of the newest durable record; [`Position::START`] if there is none.
+    fn end(&self) -> Position;
+
+    /// How many bytes the journal, its checkpoint and the index take on disk.
+    fn size(&self) -> Result<u64, StorageError>;
+
+    /// Makes the index anew from the journal. `progress` is told records done and records in all.
+    fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError>;
+
+    /// Reads everything, checks every checksum, chain link and digest, and the index against the journal. Damage is
+    /// reported, not returned as an error; `Err` only if reading itself is impossible.
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(u64, u64),
+        report: &mut dyn FnMut(Damage),
+    ) -> Result<(), StorageError>;
+
+    /// Seals, writes a checkpoint, flushes the index. Later commits are refused. Idempotent.
+    fn close(&self) -> Result<(), StorageError>;
+}

@@ -1,0 +1,13 @@
+//! The words everything else is written in: names, counts, digests, times. Nothing here knows a wire format.
+
+mod counts;
+mod digest;
+mod name;
+mod role;
+mod time;
+
+pub use counts::{Incarnation, Position, Revision, Threshold, Version};
+pub use digest::{InvalidDigest, Sha256, Sha512};
+pub use name::{InvalidRepositoryName, RepositoryName, Tag};
+pub use role::{DelegationPath, InvalidRoleName, RoleName};
+pub use time::{InvalidTime, UnixTime};
