@@ -6,7 +6,7 @@ use std::error::Error;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyAlgorithm, KeyId, PublicKey, SignatureMethod};
-use crate::terms::{Incarnation, RepositoryName};
+use crate::terms::{Incarnation, RepositoryName, RoleName};
 
 /// A role that a server may sign for.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -165,6 +165,16 @@ impl fmt::Display for OnlineKeyError {
 
 impl Error for OnlineKeyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+impl From<OnlineRole> for RoleName {
+    fn from(role: OnlineRole) -> Self {
+        match role {
+            OnlineRole::Snapshot => Self::Snapshot,
+            OnlineRole::Timestamp => Self::Timestamp,
+        }
     }
 }

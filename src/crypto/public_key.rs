@@ -9,8 +9,11 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, VerificationAlgorithm,
 };
 use serde::{Deserialize, Serialize};
-use x509_parser::oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_PKCS1_RSAENCRYPTION};
+use x509_parser::oid_registry::{
+    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_PKCS1_RSAENCRYPTION,
+};
 use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey as Material;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::digest::sha256;
@@ -93,7 +96,10 @@ struct Parts {
 enum Verifiers {
     /// The algorithm has one method.
     One(ParsedPublicKey),
-    Rsa { pss: ParsedPublicKey, pkcs1v15: ParsedPublicKey },
+    Rsa {
+        pss: ParsedPublicKey,
+        pkcs1v15: ParsedPublicKey,
+    },
 }
 
 /// Bytes that are no public key which could ever verify.
@@ -123,6 +129,12 @@ impl PublicKey {
         }
         let key: &[u8] = &info.subject_public_key.data;
         if info.algorithm.algorithm == OID_PKCS1_RSAENCRYPTION {
+            const FEWEST_BITS: usize = 2048;
+            // The library would refuse only when it verifies.
+            let Ok(Material::RSA(material)) = info.parsed() else { return Err(InvalidPublicKey) };
+            if material.key_size() < FEWEST_BITS {
+                return Err(InvalidPublicKey);
+            }
             let pss = parsed(&RSA_PSS_2048_8192_SHA256, key)?;
             let pkcs1v15 = parsed(&RSA_PKCS1_2048_8192_SHA256, key)?;
             return Ok(Self::build(KeyAlgorithm::Rsa, der, Verifiers::Rsa { pss, pkcs1v15 }));
@@ -130,7 +142,8 @@ impl PublicKey {
         if info.algorithm.algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY {
             return Err(InvalidPublicKey);
         }
-        let curve = info.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).ok_or(InvalidPublicKey)?;
+        let curve =
+            info.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).ok_or(InvalidPublicKey)?;
         let (algorithm, verification): (_, &'static dyn VerificationAlgorithm) = if curve == OID_EC_P256 {
             (KeyAlgorithm::EcdsaP256, &ECDSA_P256_SHA256_FIXED)
         } else if curve == OID_NIST_EC_P384 {
@@ -170,9 +183,15 @@ impl PublicKey {
     pub fn verifies(&self, method: SignatureMethod, message: &[u8], signature: &[u8]) -> bool {
         let verifier = match (&self.0.verifiers, self.0.algorithm, method) {
             (Verifiers::One(key), KeyAlgorithm::Ed25519, SignatureMethod::EdDsa)
-            | (Verifiers::One(key), KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP521, SignatureMethod::Ecdsa)
+            | (
+                Verifiers::One(key),
+                KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP521,
+                SignatureMethod::Ecdsa,
+            )
             | (Verifiers::Rsa { pkcs1v15: key, .. }, _, SignatureMethod::RsaPkcs1v15)
-            | (Verifiers::Rsa { pss: key, .. }, _, SignatureMethod::RsaPss | SignatureMethod::PycryptoPss) => key,
+            | (Verifiers::Rsa { pss: key, .. }, _, SignatureMethod::RsaPss | SignatureMethod::PycryptoPss) => {
+                key
+            }
             (Verifiers::One(key), KeyAlgorithm::EcdsaP384, SignatureMethod::Ecdsa) => {
                 return der_of_p384(signature).is_some_and(|der| key.verify_sig(message, &der).is_ok());
             }
@@ -182,7 +201,10 @@ impl PublicKey {
     }
 }
 
-fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Result<ParsedPublicKey, InvalidPublicKey> {
+fn parsed(
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+) -> Result<ParsedPublicKey, InvalidPublicKey> {
     ParsedPublicKey::new(algorithm, key).map_err(|_| InvalidPublicKey)
 }
 

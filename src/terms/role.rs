@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 /// A role of TUF: one of the four at the top, or a delegation below `targets`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[expect(clippy::exhaustive_enums, reason = "TUF fixes the top-level roles; a new one must break every match")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "TUF fixes the top-level roles; a new one must break every match"
+)]
 pub enum RoleName {
     /// Says which keys the others have.
     Root,
@@ -139,8 +142,19 @@ mod tests {
     fn other_texts_are_no_roles() {
         let long = format!("targets/{}", "a".repeat(300));
         for name in [
-            "", "Root", "targets/", "targets//a", "targets/..", "targets/.", "targets/A", "targets/a b", "targets/a\0",
-            "snapshot/a", "/targets/a", "targets/a/", &long,
+            "",
+            "Root",
+            "targets/",
+            "targets//a",
+            "targets/..",
+            "targets/.",
+            "targets/A",
+            "targets/a b",
+            "targets/a\0",
+            "snapshot/a",
+            "/targets/a",
+            "targets/a/",
+            &long,
         ] {
             assert_eq!(name.parse::<RoleName>(), Err(InvalidRoleName), "{name:?}");
         }

@@ -56,8 +56,11 @@ impl UnixTime {
         }
         let borrow = later.nanoseconds < self.nanoseconds;
         let seconds = later.seconds.saturating_sub(self.seconds).saturating_sub(i64::from(borrow));
-        let nanoseconds =
-            if borrow { later.nanoseconds + 1_000_000_000 - self.nanoseconds } else { later.nanoseconds - self.nanoseconds };
+        let nanoseconds = if borrow {
+            later.nanoseconds + 1_000_000_000 - self.nanoseconds
+        } else {
+            later.nanoseconds - self.nanoseconds
+        };
         Duration::new(u64::try_from(seconds).unwrap_or(0), nanoseconds)
     }
 }
@@ -117,7 +120,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_times() {
-        for text in ["", "2036-11-21", "2036-11-21 04:05:55Z", "2036-11-21T04:05:55", "2036-13-21T04:05:55Z", "now"] {
+        for text in
+            ["", "2036-11-21", "2036-11-21 04:05:55Z", "2036-11-21T04:05:55", "2036-13-21T04:05:55Z", "now"]
+        {
             assert_eq!(text.parse::<UnixTime>(), Err(InvalidTime), "{text}");
         }
     }
