@@ -26,6 +26,12 @@ pub enum StorageError {
     /// An earlier write or sync failed; what it left is known after reopening.
     #[error("an earlier write failed, so no more are taken: open the store again")]
     Halted,
+    /// Another process, or another store in this one, has the folder open.
+    #[error("the store is in use by {holder}")]
+    InUse {
+        /// What the holder said of itself: program and process id.
+        holder: String,
+    },
     /// The operating system refused.
     #[error("{doing} failed")]
     Io {
@@ -35,7 +41,9 @@ pub enum StorageError {
         source: Arc<io::Error>,
     },
     /// The checkpoint or the index reached further than the journal does now: the journal lost records.
-    #[error("the journal ends at {end}, but {witness} has seen {seen}: records are lost; restore the journal's files")]
+    #[error(
+        "the journal ends at {end}, but {witness} has seen {seen}: records are lost; restore the journal's files"
+    )]
     LostRecords {
         /// Where the journal ends.
         end: Position,
@@ -64,4 +72,16 @@ pub enum StorageError {
 
 fn of_repository(repository: Option<&RepositoryName>) -> String {
     repository.map(|name| format!(" (record of {name})")).unwrap_or_default()
+}
+
+impl StorageError {
+    /// A refusal of the operating system, `doing` something to a file.
+    pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { doing: doing.into(), source: Arc::new(source) }
+    }
+
+    /// Damage at an offset of a file.
+    pub(crate) fn corrupt(file: &str, offset: u64, finding: &'static str) -> Self {
+        Self::Corrupt { place: format!("{file} at {offset}"), repository: None, finding }
+    }
 }

@@ -1,8 +1,8 @@
 //! The seam between publications and bytes at rest.
 //!
-//! What stands above speaks of repositories and publications; what stands below, of files. [`Storage`] is per
+//! What stands above speaks of repositories and publications; what stands below, of files. `Storage` is per
 //! repository: a commit is guarded by the [`Revision`] that it was staged on, and no operation spans repositories. A
-//! second implementation (an object store, a replicated database) would stand beside [`local`].
+//! second implementation (an object store, a replicated database) would stand beside `local`.
 
 pub mod device;
 pub(crate) mod local;
@@ -10,6 +10,7 @@ pub(crate) mod local;
 mod error;
 
 pub use error::StorageError;
+pub(crate) use local::{decode_attachment, encode_attachment};
 
 use std::sync::Arc;
 
@@ -149,7 +150,11 @@ pub(crate) trait Storage: Send + Sync + 'static {
     fn record(&self, position: Position) -> Result<Record, StorageError>;
 
     /// A document of the current life of `repository`. `None` only if the journal proves that there is none.
-    fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<StoredDocument>, StorageError>;
+    fn find(
+        &self,
+        repository: &RepositoryName,
+        wanted: &Wanted,
+    ) -> Result<Option<StoredDocument>, StorageError>;
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

@@ -1,0 +1,341 @@
+//! One machine's folder: the journal is the truth, the index finds things in it, a checkpoint spares reading all of it.
+//!
+//! ```text
+//! FOLDER/lock                 who has it open
+//! FOLDER/journal/N.segment    the records
+//! FOLDER/journal/checkpoint   heads and places at some Position
+//! FOLDER/index/               a key-value store; may be lost
+//! ```
+
+mod catch_up;
+mod checkpoint;
+mod codec;
+mod commit;
+mod find;
+mod heads;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
+mod index;
+mod journal;
+mod lock;
+mod verify;
+
+pub(crate) use codec::{decode_attachment, encode_attachment};
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::storage::device::{Device, FileDevice, MemoryDevice};
+use crate::storage::local::checkpoint::Checkpoint;
+use crate::storage::local::heads::Heads;
+pub(crate) use crate::storage::local::index::Behind;
+use crate::storage::local::index::IndexError;
+use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
+use crate::storage::local::lock::FolderLock;
+use crate::storage::{
+    Commit, Damage, Head, Outcome, Record, RecordHeader, Storage, StorageError, StoredDocument, Wanted,
+};
+use crate::terms::{Position, RepositoryName};
+
+/// What may be tuned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalOptions {
+    pub(crate) journal: JournalOptions,
+    /// After how many bytes of journal a checkpoint is written; more if the checkpoint itself is larger than a part of
+    /// that.
+    pub(crate) checkpoint_every: u64,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20 }
+    }
+}
+
+/// [`Storage`] in one folder.
+pub(crate) struct LocalStorage {
+    heads: Heads,
+    journal: Journal,
+    index: Behind,
+    /// The index was made anew and still does not count what the heads count: denials are taken from the journal.
+    distrusted: AtomicBool,
+    device: Arc<dyn Device>,
+    checkpoint_every: u64,
+    checkpointed: Mutex<Checkpointed>,
+    /// Released last.
+    _lock: Option<FolderLock>,
+}
+
+/// When there was a checkpoint, and when there will be.
+#[derive(Clone, Copy, Debug)]
+struct Checkpointed {
+    /// How far the one on disk reaches; `None` if none is there.
+    position: Option<Position>,
+    /// At which length of the journal the next one is due.
+    due: u64,
+}
+
+impl From<IndexError> for StorageError {
+    fn from(error: IndexError) -> Self {
+        Self::Index { reason: error.to_string() }
+    }
+}
+
+impl LocalStorage {
+    /// Opens the store in a folder, or begins one.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] if it is open elsewhere; otherwise what part of it cannot be read, and why.
+    pub(crate) fn open(folder: &Path, options: LocalOptions) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::io(format!("opening {}", folder.display()), source);
+        let device = FileDevice::open(folder.join("journal")).map_err(failed)?;
+        let lock = FolderLock::take(&folder.join("lock"))?;
+        let index_folder = folder.join("index");
+        let index = open_index(&index_folder)?;
+        let mut storage = Self::assemble(Arc::new(device), index, options, Some(lock))?;
+        match storage.catch_up() {
+            Err(StorageError::Index { reason }) => {
+                tracing::warn!(reason, "the index cannot be written and is made anew");
+                // The old one goes first: it has the folder open.
+                storage.index = Behind::in_memory();
+                storage.index = recreate_index(&index_folder)?;
+                storage.catch_up()?;
+            }
+            caught_up => caught_up?,
+        }
+        Ok(storage)
+    }
+
+    /// Opens the store on a device; nothing but the caller keeps others away.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn on_device(
+        device: Arc<dyn Device>,
+        index: Behind,
+        options: LocalOptions,
+    ) -> Result<Self, StorageError> {
+        let storage = Self::assemble(device, index, options, None)?;
+        storage.catch_up()?;
+        Ok(storage)
+    }
+
+    /// An empty store that is gone when it is dropped.
+    ///
+    /// # Errors
+    /// None that are known.
+    pub(crate) fn in_memory() -> Result<Self, StorageError> {
+        Self::on_device(Arc::new(MemoryDevice::new()), Behind::in_memory(), LocalOptions::default())
+    }
+
+    /// All but the index, which is still where it was left.
+    fn assemble(
+        device: Arc<dyn Device>,
+        index: Behind,
+        options: LocalOptions,
+        lock: Option<FolderLock>,
+    ) -> Result<Self, StorageError> {
+        let checkpoint = Checkpoint::read(&*device)?;
+        let seen = checkpoint.as_ref().map(|checkpoint| checkpoint.end.position);
+        // Counted from the last one, not from now: a store that is killed often shall not read ever more at each open.
+        let before =
+            checkpoint.iter().flat_map(|checkpoint| &checkpoint.segments).map(Segment::bytes).sum::<u64>();
+        let due = before.saturating_add(options.checkpoint_every);
+        let (heads, journal) = open_journal(&device, checkpoint, &index, options.journal)?;
+        Ok(Self {
+            heads,
+            journal,
+            index,
+            distrusted: AtomicBool::new(false),
+            device,
+            checkpoint_every: options.checkpoint_every,
+            checkpointed: Mutex::new(Checkpointed { position: seen, due }),
+            _lock: lock,
+        })
+    }
+
+    /// The caller holds the journal's writer, so that heads and journal agree.
+    fn write_checkpoint(&self, bytes: u64) -> Result<(), StorageError> {
+        let (end, segments) = self.journal.reached();
+        let written = Checkpoint { end, segments, heads: self.heads.all() }.write(&*self.device)?;
+        // A large one is written less often, so that checkpoints stay a small part of all that is written.
+        let after = self.checkpoint_every.max(written.saturating_mul(4));
+        *self.checkpointed.lock() =
+            Checkpointed { position: Some(end.position), due: bytes.saturating_add(after) };
+        Ok(())
+    }
+}
+
+#[cfg(feature = "sled")]
+fn open_index(folder: &Path) -> Result<Behind, StorageError> {
+    match Behind::open_sled(folder) {
+        Ok(index) => Ok(index),
+        Err(error) => {
+            tracing::warn!(%error, "the index cannot be opened and is made anew");
+            recreate_index(folder)
+        }
+    }
+}
+
+#[cfg(feature = "sled")]
+fn recreate_index(folder: &Path) -> Result<Behind, StorageError> {
+    Ok(Behind::recreate_sled(folder)?)
+}
+
+#[cfg(not(feature = "sled"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with sled, which may fail")]
+fn recreate_index(_folder: &Path) -> Result<Behind, StorageError> {
+    Ok(Behind::in_memory())
+}
+
+#[cfg(not(feature = "sled"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with sled, which may fail")]
+fn open_index(_folder: &Path) -> Result<Behind, StorageError> {
+    Ok(Behind::in_memory())
+}
+
+/// Reads the journal, from the checkpoint on if that fits, and refuses it if it holds less than a witness has seen.
+/// Only then is it written to.
+fn open_journal(
+    device: &Arc<dyn Device>,
+    checkpoint: Option<Checkpoint>,
+    index: &Behind,
+    options: JournalOptions,
+) -> Result<(Heads, Journal), StorageError> {
+    let seen = checkpoint.as_ref().map(|checkpoint| checkpoint.end);
+    if let Some(checkpoint) = checkpoint {
+        let heads = Heads::new(checkpoint.heads);
+        let from = Some((checkpoint.end, checkpoint.segments));
+        match Journal::scan(&**device, from, &mut |header| heads.follow(header)) {
+            Ok(scanned) => {
+                let end = scanned.end();
+                beyond(index, end)?;
+                return Ok((heads, scanned.open(Arc::clone(device), options)?));
+            }
+            Err(error @ StorageError::Corrupt { .. }) => {
+                tracing::warn!(%error, "the checkpoint does not fit the journal: the whole journal is read");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let heads = Heads::default();
+    let scanned = Journal::scan(&**device, None, &mut |header| {
+        match seen {
+            Some(seen) if header.position == seen.position.next() && header.previous != seen.chain => {
+                return Err("not the record after those that the checkpoint has seen");
+            }
+            Some(_) | None => {}
+        }
+        heads.follow(header)
+    })?;
+    let end = scanned.end();
+    if let Some(seen) = seen {
+        if seen.position > end.position {
+            return Err(StorageError::LostRecords {
+                end: end.position,
+                witness: "the checkpoint",
+                seen: seen.position,
+            });
+        }
+        if seen.position == end.position && seen.chain != end.chain {
+            let finding = "the journal's newest record is not the one that the checkpoint has seen";
+            return Err(StorageError::corrupt("checkpoint", 0, finding));
+        }
+    }
+    beyond(index, end)?;
+    Ok((heads, scanned.open(Arc::clone(device), options)?))
+}
+
+/// Whether the index proves that the journal lost records. One that cannot say is made anew later.
+fn beyond(index: &Behind, end: End) -> Result<(), StorageError> {
+    match index.reached() {
+        Ok(Some(reached)) if reached.position > end.position => {
+            Err(StorageError::LostRecords { end: end.position, witness: "the index", seen: reached.position })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+impl Storage for LocalStorage {
+    fn heads(&self) -> Vec<(RepositoryName, Head)> {
+        self.heads.all()
+    }
+
+    fn head(&self, repository: &RepositoryName) -> Option<Head> {
+        self.heads.get(repository)
+    }
+
+    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome> {
+        self.commit_group(group)
+    }
+
+    fn record(&self, position: Position) -> Result<Record, StorageError> {
+        self.journal.record(position)
+    }
+
+    fn find(
+        &self,
+        repository: &RepositoryName,
+        wanted: &Wanted,
+    ) -> Result<Option<StoredDocument>, StorageError> {
+        self.find_document(repository, wanted)
+    }
+
+    fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError> {
+        let headers = self.journal.headers(after, limit)?;
+        Ok(headers.into_iter().map(|(header, _)| header).collect())
+    }
+
+    fn end(&self) -> Position {
+        self.journal.end().position
+    }
+
+    fn size(&self) -> Result<u64, StorageError> {
+        let failed = |source| StorageError::io("measuring the journal", source);
+        let mut size = self.index.size()?;
+        for name in self.device.list().map_err(failed)? {
+            match self.device.open(&name) {
+                // A checkpoint that was being written has its name by now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => size = size.saturating_add(opened.map_err(failed)?.length().map_err(failed)?),
+            }
+        }
+        Ok(size)
+    }
+
+    fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {
+        // Nobody may commit meanwhile: what is noted out of order would leave a gap.
+        let writer = self.journal.appender();
+        self.rebuild_index(&writer, progress)?;
+        self.distrusted.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(u64, u64),
+        report: &mut dyn FnMut(Damage),
+    ) -> Result<(), StorageError> {
+        self.verify_all(progress, report)
+    }
+
+    fn close(&self) -> Result<(), StorageError> {
+        let mut writer = self.journal.appender();
+        writer.seal()?;
+        let end = self.journal.end().position;
+        let checkpointed = self.checkpointed.lock().position;
+        if checkpointed != Some(end) && (end != Position::START || checkpointed.is_some()) {
+            self.write_checkpoint(writer.bytes())?;
+        }
+        drop(writer);
+        self.index.settle()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

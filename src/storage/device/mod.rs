@@ -1,5 +1,11 @@
 //! Where files are reached. Faults are injected by implementing [`Device`].
 
+mod files;
+mod memory;
+
+pub use files::FileDevice;
+pub use memory::MemoryDevice;
+
 use std::io;
 
 /// A flat folder of files.

@@ -1,0 +1,98 @@
+//! Values to bytes and back: the only file that knows bincode, and `docs/format.md` outlives it.
+//!
+//! Integers are little-endian and of fixed width, so a value has one encoding. Decoding is total: whatever the bytes, it
+//! ends with the value that encodes to just them, or with [`Undecodable`].
+
+use bincode::config::{self, Config};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::storage::local::checkpoint::Checkpoint;
+use crate::storage::{RecordHeader, StorageError};
+
+/// How long an encoded record header may be: some 30,000 documents with long names.
+const HEADER_LIMIT: usize = 16 << 20;
+/// How long an encoded checkpoint may be: about a thousand million records.
+const CHECKPOINT_LIMIT: usize = 16 << 30;
+
+/// Not what an encoder wrote.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Undecodable;
+
+pub(super) fn encode_header(header: &RecordHeader) -> Result<Vec<u8>, StorageError> {
+    encode(
+        header,
+        HEADER_LIMIT,
+        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
+    )
+}
+
+pub(super) fn decode_header(bytes: &[u8]) -> Result<RecordHeader, Undecodable> {
+    decode(
+        bytes,
+        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
+    )
+}
+
+pub(super) fn encode_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<u8>, StorageError> {
+    encode(
+        checkpoint,
+        CHECKPOINT_LIMIT,
+        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<CHECKPOINT_LIMIT>(),
+    )
+}
+
+pub(super) fn decode_checkpoint(bytes: &[u8]) -> Result<Checkpoint, Undecodable> {
+    // bincode takes memory for a length that it reads before it looks whether so many bytes are there: up to the limit.
+    // What decodes takes no more than was read, so a short input does with a low one.
+    const SHORT: usize = 64 << 10;
+    let config = config::standard().with_little_endian().with_fixed_int_encoding();
+    if bytes.len() <= SHORT {
+        decode(bytes, config.with_limit::<SHORT>())
+    } else if bytes.len() <= HEADER_LIMIT {
+        decode(bytes, config.with_limit::<HEADER_LIMIT>())
+    } else {
+        decode(bytes, config.with_limit::<CHECKPOINT_LIMIT>())
+    }
+}
+
+/// Encodes what the layer above puts beside a record's documents.
+pub(crate) fn encode_attachment(attachment: &impl Serialize) -> Result<Vec<u8>, StorageError> {
+    encode(
+        attachment,
+        HEADER_LIMIT,
+        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
+    )
+}
+
+/// Decodes what [`encode_attachment`] made.
+pub(crate) fn decode_attachment<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StorageError> {
+    decode(
+        bytes,
+        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
+    )
+    .map_err(|Undecodable| StorageError::Corrupt {
+        place: "a record's attachment".to_owned(),
+        repository: None,
+        finding: "cannot be decoded, although its checksum agrees",
+    })
+}
+
+fn encode<C: Config>(value: &impl Serialize, limit: usize, config: C) -> Result<Vec<u8>, StorageError> {
+    // bincode holds decoders to the limit, and encoders not.
+    match bincode::serde::encode_to_vec(value, config) {
+        Ok(bytes) if bytes.len() <= limit => Ok(bytes),
+        Ok(_) => Err(StorageError::Bug("a value that is too large to be read back")),
+        Err(_) => Err(StorageError::Bug("a value that cannot be encoded")),
+    }
+}
+
+fn decode<T: DeserializeOwned, C: Config>(bytes: &[u8], config: C) -> Result<T, Undecodable> {
+    match bincode::serde::decode_from_slice(bytes, config) {
+        Ok((value, used)) if used == bytes.len() => Ok(value),
+        Ok(_) | Err(_) => Err(Undecodable),
+    }
+}
+
+#[cfg(test)]
+mod tests;

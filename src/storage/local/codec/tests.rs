@@ -1,0 +1,218 @@
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+use crate::crypto::sha256;
+use crate::storage::local::journal::End;
+use crate::storage::{DocumentHeader, Head, RecordKind};
+use crate::terms::{Incarnation, Position, Revision, Sha256, UnixTime, Version};
+
+fn header() -> RecordHeader {
+    RecordHeader {
+        position: Position::new(7),
+        kind: RecordKind::Publication,
+        repository: "reg/app".parse().unwrap(),
+        incarnation: Incarnation::new(2),
+        revision: Revision::new(3),
+        time: UnixTime::new(-1, 5),
+        timestamp: Some((Version::new(9).unwrap(), sha256(b"t"))),
+        documents: vec![DocumentHeader {
+            role: "targets/a".parse().unwrap(),
+            version: Version::new(4).unwrap(),
+            sha256: sha256(b"d"),
+            length: 1,
+        }],
+        previous: [0xab; 32],
+    }
+}
+
+/// The bytes that `docs/format.md` promises, put together by hand.
+fn golden() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend([7, 0, 0, 0, 0, 0, 0, 0]); // position
+    bytes.extend([0, 0, 0, 0]); // kind: publication
+    bytes.extend([7, 0, 0, 0, 0, 0, 0, 0]); // length of the name
+    bytes.extend(b"reg/app");
+    bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]); // incarnation
+    bytes.extend([3, 0, 0, 0, 0, 0, 0, 0]); // revision
+    bytes.extend([0xff; 8]); // seconds
+    bytes.extend([5, 0, 0, 0]); // nanoseconds
+    bytes.push(1); // a timestamp follows
+    bytes.extend([9, 0, 0, 0, 0, 0, 0, 0]); // its version
+    bytes.extend(sha256(b"t").as_bytes());
+    bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]); // count of documents
+    bytes.extend([9, 0, 0, 0, 0, 0, 0, 0]); // length of the role's name
+    bytes.extend(b"targets/a");
+    bytes.extend([4, 0, 0, 0, 0, 0, 0, 0]); // version
+    bytes.extend(sha256(b"d").as_bytes());
+    bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]); // length
+    bytes.extend([0xab; 32]); // previous
+    bytes
+}
+
+#[test]
+fn a_record_header_has_the_bytes_that_the_format_says() {
+    assert_eq!(encode_header(&header()).unwrap(), golden());
+    assert_eq!(decode_header(&golden()).unwrap(), header());
+    let digest = blake3::hash(&golden()).to_hex();
+    assert_eq!(digest.as_str(), "a3d0b9de35434542d9354acbec7353a41ab51c27fdc28dab3a7eeed6502d7109");
+}
+
+#[test]
+fn a_deletion_is_encoded_without_timestamp_and_documents() {
+    let deletion =
+        RecordHeader { kind: RecordKind::Deletion, timestamp: None, documents: Vec::new(), ..header() };
+    let bytes = encode_header(&deletion).unwrap();
+    assert_eq!(bytes.get(8..12).unwrap(), [1, 0, 0, 0]);
+    assert_eq!(bytes.len(), 8 + 4 + 8 + 7 + 8 + 8 + 12 + 1 + 8 + 32);
+    assert_eq!(decode_header(&bytes).unwrap(), deletion);
+}
+
+/// Whatever is decoded encodes to just the bytes that it was decoded from.
+fn is_total(bytes: &[u8]) {
+    if let Ok(header) = decode_header(bytes) {
+        assert_eq!(encode_header(&header).unwrap(), bytes);
+    }
+    if let Ok(checkpoint) = decode_checkpoint(bytes) {
+        assert_eq!(encode_checkpoint(&checkpoint).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn decoding_is_the_inverse_of_encoding_and_ends_on_any_bytes() {
+    let whole = golden();
+    for length in 0..whole.len() {
+        assert_eq!(decode_header(&whole[..length]), Err(Undecodable));
+    }
+    let longer: Vec<u8> = whole.iter().copied().chain([0]).collect();
+    assert_eq!(decode_header(&longer), Err(Undecodable));
+    for at in 0..whole.len() {
+        for value in 0..=255 {
+            let mut altered = whole.clone();
+            altered[at] = value;
+            is_total(&altered);
+        }
+    }
+    let mut state = 1_u64;
+    for length in 0..2_000 {
+        let noise = core::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Mostly small numbers, which lengths and tags are made of.
+            if state >> 62 == 0 { state.to_be_bytes()[0] } else { 0 }
+        });
+        is_total(&noise.take(length % 300).collect::<Vec<u8>>());
+    }
+}
+
+#[test]
+fn lengths_that_nothing_backs_are_refused_before_memory_is_taken() {
+    let mut bytes = golden();
+    bytes[12..20].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert_eq!(decode_header(&bytes), Err(Undecodable));
+    let mut bytes = golden();
+    let count = 8 + 4 + 8 + 7 + 8 + 8 + 12 + 1 + 40;
+    assert_eq!(bytes[count..count + 8], [1, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [u64::MAX, u64::MAX / 2, 1 << 40, 1 << 24, 2] {
+        bytes[count..count + 8].copy_from_slice(&number.to_le_bytes());
+        assert_eq!(decode_header(&bytes), Err(Undecodable));
+    }
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    (1..=u64::MAX).prop_map(|number| Version::new(number).unwrap())
+}
+
+fn digest() -> impl Strategy<Value = Sha256> {
+    any::<[u8; 32]>().prop_map(Sha256::new)
+}
+
+fn document() -> impl Strategy<Value = DocumentHeader> {
+    let role = prop_oneof!["root", "targets", "snapshot", "timestamp", "targets(/[a-z0-9_-]{1,8}){1,3}"];
+    (role, version(), digest(), any::<u64>()).prop_map(|(role, version, sha256, length)| DocumentHeader {
+        role: role.parse().unwrap(),
+        version,
+        sha256,
+        length,
+    })
+}
+
+fn any_header() -> impl Strategy<Value = RecordHeader> {
+    let counts = any::<(u64, u64, u64)>();
+    let kind = select(vec![RecordKind::Publication, RecordKind::Deletion]);
+    let name = r"[a-zA-Z0-9é_:-]{1,9}(/[a-zA-Z0-9é_:-]{1,9}){0,3}";
+    let time = (any::<i64>(), 0u32..1_000_000_000);
+    let timestamp = option::of((version(), digest()));
+    (counts, kind, name, time, timestamp, vec(document(), 0..5), any::<[u8; 32]>()).prop_map(
+        |(
+            (position, incarnation, revision),
+            kind,
+            name,
+            (seconds, nanoseconds),
+            timestamp,
+            documents,
+            previous,
+        )| {
+            RecordHeader {
+                position: Position::new(position),
+                kind,
+                repository: name.parse().unwrap(),
+                incarnation: Incarnation::new(incarnation),
+                revision: Revision::new(revision),
+                time: UnixTime::new(seconds, nanoseconds),
+                timestamp,
+                documents,
+                previous,
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_record_header_reads_back_as_it_was_written(header in any_header()) {
+        prop_assert_eq!(decode_header(&encode_header(&header).unwrap()), Ok(header));
+    }
+
+    #[test]
+    fn a_record_header_whose_bytes_changed_is_refused_or_encodes_to_just_them(
+        header in any_header(),
+        changes in vec((any::<Index>(), any::<u8>()), 1..4),
+        cut in option::of(any::<Index>()),
+        more in vec(any::<u8>(), 0..3),
+    ) {
+        let mut bytes = encode_header(&header).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.map_or(usize::MAX, |cut| cut.index(bytes.len() + 1)));
+        bytes.extend(more);
+        is_total(&bytes);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_any_length_is_read_and_a_lying_length_in_it_is_refused() {
+    let head = Head {
+        incarnation: Incarnation::new(1),
+        revision: Revision::new(1),
+        position: Position::new(1),
+        documents: 4,
+        deleted: false,
+    };
+    let end = End { position: Position::new(1), chain: [1; 32], confirms: [2; 32] };
+    for count in [0, 1, 10_000] {
+        let heads = (0..count).map(|number| (format!("reg/app-{number}").parse().unwrap(), head.clone()));
+        let checkpoint = Checkpoint { end, segments: Vec::new(), heads: heads.collect() };
+        let mut bytes = encode_checkpoint(&checkpoint).unwrap();
+        assert_eq!(decode_checkpoint(&bytes), Ok(checkpoint));
+        if let Some(at) = bytes.windows(9).position(|part| part == b"reg/app-0") {
+            bytes[at - 8..at].copy_from_slice(&(8_u64 << 30).to_le_bytes());
+            assert_eq!(decode_checkpoint(&bytes), Err(Undecodable));
+        }
+    }
+}

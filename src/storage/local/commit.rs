@@ -1,0 +1,125 @@
+use std::collections::{HashMap, HashSet};
+
+use crate::storage::local::heads::{Step, follow};
+use crate::storage::local::index::Reached;
+use crate::storage::local::journal::{Appender, payload_length};
+use crate::storage::local::{LocalStorage, catch_up};
+use crate::storage::{Commit, Head, Outcome, Record, StorageError};
+use crate::terms::RepositoryName;
+
+/// Above so many bytes, what waits is written as several groups.
+const LARGEST_WRITE: usize = 64 << 20;
+/// A longer record is refused: it could not be held twice in memory while it is written.
+const LARGEST_RECORD: usize = 1 << 30;
+
+/// More documents do not fit into a record's header, whatever their names.
+const MOST_DOCUMENTS: usize = 50_000;
+
+/// Commits that may go on, and those of them that are not written yet.
+struct Admitted {
+    /// Heads as they will be, of repositories in this group.
+    heads: HashMap<RepositoryName, Head>,
+    /// With their places in the group.
+    waiting: Vec<(usize, Record)>,
+    bytes: usize,
+}
+
+impl LocalStorage {
+    pub(super) fn commit_group(&self, group: Vec<Commit>) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Conflict; group.len()];
+        let mut writer = self.journal.appender();
+        let mut admitted = Admitted { heads: HashMap::new(), waiting: Vec::new(), bytes: 0 };
+        for (place, commit) in group.into_iter().enumerate() {
+            match self.admit(&mut admitted, &commit) {
+                Ok(true) => admitted.waiting.push((place, commit.record)),
+                Ok(false) => {}
+                Err(error) => set(&mut outcomes, place, Outcome::Unknown(error)),
+            }
+            if admitted.bytes >= LARGEST_WRITE {
+                self.write(&mut writer, &mut admitted, &mut outcomes);
+            }
+        }
+        self.write(&mut writer, &mut admitted, &mut outcomes);
+        if writer.ready().is_ok() && writer.bytes() >= self.checkpointed.lock().due {
+            // In the committer's way, but seldom, and in time a small part of what the commits since took.
+            if let Err(error) = self.write_checkpoint(writer.bytes()) {
+                tracing::warn!(%error, "no checkpoint could be written; opening will take longer");
+                self.checkpointed.lock().due = writer.bytes().saturating_add(self.checkpoint_every);
+            }
+        }
+        outcomes
+    }
+
+    /// Whether a commit was staged on its repository's head as it is after those before it. An error if it breaks the
+    /// rules even so.
+    fn admit(&self, admitted: &mut Admitted, commit: &Commit) -> Result<bool, StorageError> {
+        let record = &commit.record;
+        let durable = self.heads.get(&record.repository);
+        let head = admitted.heads.get(&record.repository).or(durable.as_ref());
+        if commit.base != head.map(|head| (head.incarnation, head.revision)) {
+            return Ok(false);
+        }
+        if record.documents.len() > MOST_DOCUMENTS {
+            return Err(StorageError::Bug("a record of more than 50,000 documents"));
+        }
+        let mut named = HashSet::with_capacity(record.documents.len());
+        if !record.documents.iter().all(|document| named.insert((&document.role, document.version))) {
+            return Err(StorageError::Bug("a record with two documents of one role and version"));
+        }
+        let bytes = payload_length(record);
+        if bytes > LARGEST_RECORD {
+            return Err(StorageError::Bug("a record of more than a gibibyte"));
+        }
+        let step = Step {
+            kind: record.kind,
+            incarnation: record.incarnation,
+            revision: record.revision,
+            documents: record.documents.len(),
+        };
+        // The position is set when there is one.
+        let head = follow(head, step, self.journal.end().position).map_err(StorageError::Bug)?;
+        admitted.heads.insert(record.repository.clone(), head);
+        admitted.bytes += bytes;
+        Ok(true)
+    }
+
+    fn write(&self, writer: &mut Appender<'_>, admitted: &mut Admitted, outcomes: &mut [Outcome]) {
+        let waiting = core::mem::take(&mut admitted.waiting);
+        admitted.bytes = 0;
+        if waiting.is_empty() {
+            return;
+        }
+        let appended = match writer.append(waiting.iter().map(|(_, record)| record)) {
+            Ok(appended) => appended,
+            Err(error) => {
+                for (place, _) in waiting {
+                    set(outcomes, place, Outcome::Unknown(error.clone()));
+                }
+                // What was staged on these heads has nothing to follow.
+                admitted.heads.clear();
+                return;
+            }
+        };
+        let mut entries = Vec::new();
+        let mut reached = None;
+        for ((place, _), appended) in waiting.iter().zip(appended) {
+            let position = appended.header.position;
+            reached = Some(Reached { position, chain: appended.chain });
+            set(outcomes, *place, Outcome::Committed(position));
+            entries.extend(catch_up::entries(&appended.header));
+            // Each record follows the head before it, as was checked; this sets what was not known then.
+            if let Err(finding) = self.heads.follow(&appended.header) {
+                tracing::error!(finding, "a head does not follow the journal");
+            }
+        }
+        if let Some(reached) = reached {
+            self.index.note(entries, reached);
+        }
+    }
+}
+
+fn set(outcomes: &mut [Outcome], place: usize, outcome: Outcome) {
+    if let Some(slot) = outcomes.get_mut(place) {
+        *slot = outcome;
+    }
+}

@@ -1,0 +1,283 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "sled")]
+use std::path::Path;
+use std::sync::Arc;
+#[cfg(any(test, feature = "sled"))]
+use std::thread;
+use std::thread::JoinHandle;
+#[cfg(any(test, feature = "sled"))]
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::memory::MemoryIndex;
+#[cfg(feature = "sled")]
+use super::sled::{SledIndex, discard};
+use super::{Entry, Index, IndexError, Life, Reached};
+use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
+
+/// The index as the store uses it: written behind the journal, in batches, by a thread of its own.
+///
+/// What is not applied yet is answered from memory, so whoever asks sees all that was noted. A panic inside the index is
+/// an error; after a failed write it stands still until it is emptied and filled again. Dropping this applies what is
+/// pending and ends the thread.
+pub(crate) struct Behind {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    index: Box<dyn Index>,
+    /// Held while a batch is applied: one at a time.
+    applying: Mutex<()>,
+    pending: Mutex<Pending>,
+    /// There is something to apply, or it is to end.
+    work: Condvar,
+    /// Something was applied.
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct Pending {
+    /// Noted and not yet in the index, those included that are being applied; oldest first.
+    entries: Vec<Entry>,
+    reached: Option<Reached>,
+    /// Somebody waits: do not gather any longer.
+    hurried: bool,
+    ending: bool,
+    failed: bool,
+}
+
+/// From how many entries on they are applied without gathering more.
+const BATCH: usize = 4096;
+/// How many may wait before whoever commits has to wait as well.
+const BACKLOG: usize = 16 * BATCH;
+/// How long entries are gathered.
+#[cfg(any(test, feature = "sled"))]
+const GATHER: Duration = Duration::from_millis(50);
+
+impl Behind {
+    /// In memory: applied at once.
+    pub(crate) fn in_memory() -> Self {
+        Self { shared: Arc::new(Shared::new(Box::new(MemoryIndex::default()))), thread: None }
+    }
+
+    /// On any index.
+    #[cfg(any(test, feature = "sled"))]
+    pub(crate) fn on(index: Box<dyn Index>) -> Self {
+        let shared = Arc::new(Shared::new(index));
+        let writer = Arc::clone(&shared);
+        let spawned =
+            thread::Builder::new().name("tufstore-index".to_owned()).spawn(move || writer.write_on());
+        if let Err(error) = &spawned {
+            tracing::warn!(%error, "no thread for the index: it is written by whoever commits");
+        }
+        Self { shared, thread: spawned.ok() }
+    }
+
+    /// In the sled database of `folder`.
+    #[cfg(feature = "sled")]
+    pub(crate) fn open_sled(folder: &Path) -> Result<Self, IndexError> {
+        Ok(Self::on(Box::new(guarded(|| SledIndex::open(folder))?)))
+    }
+
+    /// In a new sled database in place of whatever is in `folder`.
+    #[cfg(feature = "sled")]
+    pub(crate) fn recreate_sled(folder: &Path) -> Result<Self, IndexError> {
+        discard(folder)?;
+        Self::open_sled(folder)
+    }
+
+    /// How far the index has been brought, without what is pending.
+    pub(crate) fn reached(&self) -> Result<Option<Reached>, IndexError> {
+        self.shared.ask(Index::reached)
+    }
+
+    /// Takes what a commit has added to the journal. Does not wait for the disk, unless a large backlog has gathered.
+    pub(crate) fn note(&self, entries: Vec<Entry>, reached: Reached) {
+        let mut pending = self.shared.pending.lock();
+        if pending.failed {
+            return;
+        }
+        pending.entries.extend(entries);
+        pending.reached = Some(reached);
+        if self.thread.is_none() {
+            drop(pending);
+            self.shared.apply_batch();
+            return;
+        }
+        if pending.entries.len() >= BATCH {
+            self.shared.work.notify_one();
+        }
+        while pending.entries.len() >= BACKLOG && !pending.failed {
+            self.shared.done.wait(&mut pending);
+        }
+    }
+
+    pub(crate) fn by_version(
+        &self,
+        repository: &RepositoryName,
+        incarnation: Incarnation,
+        role: &RoleName,
+        version: Version,
+    ) -> Result<Option<Position>, IndexError> {
+        let life = Life { repository, incarnation };
+        let pending =
+            self.shared.newest_pending(life, |entry| entry.role == *role && entry.version == version);
+        match pending {
+            Some(position) => Ok(Some(position)),
+            None => self.shared.ask(|index| index.by_version(life, role, version)),
+        }
+    }
+
+    pub(crate) fn by_digest(
+        &self,
+        repository: &RepositoryName,
+        incarnation: Incarnation,
+        role: &RoleName,
+        sha256: &Sha256,
+    ) -> Result<Option<Position>, IndexError> {
+        let life = Life { repository, incarnation };
+        let pending =
+            self.shared.newest_pending(life, |entry| entry.role == *role && entry.sha256 == *sha256);
+        match pending {
+            Some(position) => Ok(Some(position)),
+            None => self.shared.ask(|index| index.by_digest(life, role, sha256)),
+        }
+    }
+
+    /// How many documents of a life are known. Waits until what is pending of it is applied.
+    pub(crate) fn count(
+        &self,
+        repository: &RepositoryName,
+        incarnation: Incarnation,
+    ) -> Result<u64, IndexError> {
+        let life = Life { repository, incarnation };
+        if self.shared.newest_pending(life, |_| true).is_some() {
+            self.shared.apply_all(self.thread.is_some());
+        }
+        self.shared.ask(|index| index.count(life))
+    }
+
+    /// Shows every entry; what is pending is applied first.
+    pub(crate) fn entries(&self, visit: &mut dyn FnMut(Entry)) -> Result<(), IndexError> {
+        self.shared.apply_all(self.thread.is_some());
+        self.shared.ask(|index| index.entries(visit))
+    }
+
+    /// Applies and flushes everything that was noted.
+    pub(crate) fn settle(&self) -> Result<(), IndexError> {
+        self.shared.apply_all(self.thread.is_some());
+        self.shared.ask(Index::flush)
+    }
+
+    /// Empties the index, so that it can be filled from the journal.
+    pub(crate) fn clear(&self) -> Result<(), IndexError> {
+        self.shared.apply_all(self.thread.is_some());
+        *self.shared.pending.lock() = Pending::default();
+        guarded(|| self.shared.index.clear())
+    }
+
+    pub(crate) fn size(&self) -> Result<u64, IndexError> {
+        self.shared.ask(Index::size)
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.shared.pending.lock().ending = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the index's thread panicked; the index will be made anew at the next open");
+        }
+    }
+}
+
+impl Shared {
+    fn new(index: Box<dyn Index>) -> Self {
+        Self {
+            index,
+            applying: Mutex::default(),
+            pending: Mutex::default(),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        }
+    }
+
+    /// The thread: gathers, applies, until it is told to end and nothing is left.
+    #[cfg(any(test, feature = "sled"))]
+    fn write_on(&self) {
+        loop {
+            let mut pending = self.pending.lock();
+            while pending.reached.is_none() && !pending.ending {
+                self.work.wait_for(&mut pending, GATHER);
+            }
+            if !pending.hurried && !pending.ending && pending.entries.len() < BATCH {
+                self.work.wait_for(&mut pending, GATHER);
+            }
+            let nothing_left = pending.reached.is_none();
+            let ending = pending.ending;
+            drop(pending);
+            if ending && nothing_left {
+                return;
+            }
+            self.apply_batch();
+        }
+    }
+
+    /// Applies what is pending now. It stays visible as pending until it is in the index.
+    fn apply_batch(&self) {
+        let _applying = self.applying.lock();
+        let (batch, reached) = {
+            let pending = self.pending.lock();
+            let Some(reached) = pending.reached else { return };
+            (pending.entries.clone(), reached)
+        };
+        let applied = guarded(|| self.index.apply(&batch, reached));
+        let mut pending = self.pending.lock();
+        if let Err(error) = applied {
+            tracing::warn!(%error, "the index stands still; it will be made anew from the journal");
+            *pending = Pending { failed: true, ending: pending.ending, ..Pending::default() };
+        } else {
+            let applied = batch.len().min(pending.entries.len());
+            pending.entries.drain(..applied);
+            if pending.reached == Some(reached) {
+                pending.reached = None;
+                pending.hurried = false;
+            }
+        }
+        self.done.notify_all();
+    }
+
+    fn apply_all(&self, by_thread: bool) {
+        if !by_thread {
+            return self.apply_batch();
+        }
+        let mut pending = self.pending.lock();
+        while pending.reached.is_some() {
+            pending.hurried = true;
+            self.work.notify_one();
+            self.done.wait(&mut pending);
+        }
+    }
+
+    fn newest_pending(&self, life: Life<'_>, wanted: impl Fn(&Entry) -> bool) -> Option<Position> {
+        let pending = self.pending.lock();
+        let newest = pending.entries.iter().rev().find(|entry| life.holds(entry) && wanted(entry));
+        newest.map(|entry| entry.position)
+    }
+
+    fn ask<A>(&self, question: impl FnOnce(&dyn Index) -> Result<A, IndexError>) -> Result<A, IndexError> {
+        if self.pending.lock().failed {
+            return Err(IndexError::StandsStill);
+        }
+        guarded(|| question(&*self.index))
+    }
+}
+
+/// sled panics on damage, and an index never has to be right: a panic is one more way to fail.
+fn guarded<A>(work: impl FnOnce() -> Result<A, IndexError>) -> Result<A, IndexError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(IndexError::Panicked))
+}

@@ -1,0 +1,281 @@
+//! The fixed bytes of a segment: its header, group headers, frames. `docs/format.md` is the reference.
+//!
+//! All integers are little-endian.
+
+use crate::storage::StorageError;
+use crate::terms::Position;
+
+/// What this release writes, and the newest that it reads.
+pub(super) const FORMAT: u16 = 1;
+
+/// The first bytes of a segment.
+///
+/// offset 0, 8 bytes, magic; 8, u16, format; 10, 6 bytes, zero; 16, u64, number; 24, u64, first Position;
+/// 32, 32 bytes, chain; 64, 32 bytes, confirms; 96, 16 bytes, key; 112, u64, size; 120, 8 bytes, zero;
+/// 128, 32 bytes, BLAKE3 of the 128 before.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct SegmentHeader {
+    /// As in the file's name. Later segments have higher ones; there may be gaps.
+    pub(super) number: u64,
+    /// Of the first record that it holds or will hold. Earlier segments count only up to it.
+    pub(super) first: Position,
+    /// BLAKE3 of the encoded header of the record before `first`; zeros before the first record.
+    pub(super) chain: [u8; 32],
+    /// The check of the last group of records before `first`; zeros before the first.
+    pub(super) confirms: [u8; 32],
+    /// Random, so that no bytes made elsewhere pass for a group of this segment.
+    pub(super) key: [u8; 16],
+    /// How long the file was made. While nothing seals or follows the segment, it cannot be shorter.
+    pub(super) size: u64,
+}
+
+impl SegmentHeader {
+    pub(super) const LENGTH: usize = 160;
+    const MAGIC: [u8; 8] = *b"tufs-seg";
+    const CHECKED: usize = 128;
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
+        bytes.extend(Self::MAGIC);
+        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend([0; 6]);
+        bytes.extend(self.number.to_le_bytes());
+        bytes.extend(self.first.get().to_le_bytes());
+        bytes.extend(self.chain);
+        bytes.extend(self.confirms);
+        bytes.extend(self.key);
+        bytes.extend(self.size.to_le_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(blake3::hash(&bytes).as_bytes());
+        bytes
+    }
+
+    /// `file` is for the error. The checksum stands at the same place in every format, so damage is told from newness.
+    pub(super) fn decode(bytes: &[u8], file: &str) -> Result<Self, StorageError> {
+        let damaged = || StorageError::corrupt(file, 0, "no valid segment header");
+        let (checked, digest) = bytes.split_at_checked(Self::CHECKED).ok_or_else(damaged)?;
+        if digest != blake3::hash(checked).as_bytes() {
+            return Err(damaged());
+        }
+        let mut fields = Fields(checked);
+        if fields.bytes::<8>() != Some(Self::MAGIC) {
+            return Err(damaged());
+        }
+        match fields.u16().ok_or_else(damaged)? {
+            FORMAT => {}
+            found if found > FORMAT => {
+                return Err(StorageError::NewerFormat { file: file.to_owned(), found, supported: FORMAT });
+            }
+            _ => return Err(damaged()),
+        }
+        Self::fields(fields).ok_or_else(damaged)
+    }
+
+    fn fields(mut fields: Fields<'_>) -> Option<Self> {
+        fields.zeros::<6>()?;
+        let header = Self {
+            number: fields.u64()?,
+            first: Position::new(fields.u64()?),
+            chain: fields.bytes()?,
+            confirms: fields.bytes()?,
+            key: fields.bytes()?,
+            size: fields.u64()?,
+        };
+        fields.zeros::<8>()?;
+        Some(header)
+    }
+
+    /// What group headers of this segment are keyed with.
+    pub(super) fn group_key(&self) -> [u8; 32] {
+        let mut material = Vec::with_capacity(56);
+        material.extend(self.key);
+        material.extend(self.number.to_le_bytes());
+        material.extend(self.chain);
+        blake3::derive_key("tufstore journal 1 group header", &material)
+    }
+}
+
+/// What a group is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum GroupKind {
+    /// One write of records.
+    Records,
+    /// The store was closed after all before it was durable.
+    Seal,
+    /// A later segment was durable when this was written.
+    Continued,
+}
+
+/// What stands before the frames of one write.
+///
+/// offset 0, 8 bytes, magic; 8, u8, kind (1 records, 2 seal, 3 continued); 9, 3 bytes, zero; 12, u32, count of records;
+/// 16, u64, length of the body; 24, u64, first Position; 32, 32 bytes, confirms; 64, 32 bytes, BLAKE3 of the body;
+/// 96, 32 bytes, check: BLAKE3 of the 96 before, keyed with the segment's group key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct GroupHeader {
+    pub(super) kind: GroupKind,
+    pub(super) records: u32,
+    /// Without the zeros that fill up to the next multiple of [`ALIGNMENT`].
+    pub(super) body: u64,
+    /// Of its first record, or that the next record will have.
+    pub(super) first: Position,
+    /// The check of the records group before it in the store, durable when this was written; zeros in the first.
+    pub(super) confirms: [u8; 32],
+    pub(super) digest: [u8; 32],
+}
+
+/// Groups start at multiples of this.
+pub(super) const ALIGNMENT: u64 = 8;
+
+impl GroupHeader {
+    pub(super) const LENGTH: usize = 128;
+    pub(super) const MAGIC: [u8; 8] = *b"tufs-grp";
+    const CHECKED: usize = 96;
+
+    /// A header with no body.
+    pub(super) fn bare(kind: GroupKind, first: Position, confirms: [u8; 32]) -> Self {
+        Self { kind, records: 0, body: 0, first, confirms, digest: *blake3::hash(&[]).as_bytes() }
+    }
+
+    /// The bytes, and the check that ends them.
+    pub(super) fn encode(&self, key: &[u8; 32]) -> (Vec<u8>, [u8; 32]) {
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
+        bytes.extend(Self::MAGIC);
+        bytes.push(match self.kind {
+            GroupKind::Records => 1,
+            GroupKind::Seal => 2,
+            GroupKind::Continued => 3,
+        });
+        bytes.extend([0; 3]);
+        bytes.extend(self.records.to_le_bytes());
+        bytes.extend(self.body.to_le_bytes());
+        bytes.extend(self.first.get().to_le_bytes());
+        bytes.extend(self.confirms);
+        bytes.extend(self.digest);
+        let check = *blake3::keyed_hash(key, &bytes).as_bytes();
+        bytes.extend(check);
+        (bytes, check)
+    }
+
+    /// The header and its check, if `bytes` are one of the segment with this key.
+    pub(super) fn decode(bytes: &[u8], key: &[u8; 32]) -> Option<(Self, [u8; 32])> {
+        let mut fields = Fields(bytes);
+        if fields.bytes()? != Self::MAGIC {
+            return None;
+        }
+        let (checked, rest) = bytes.split_at_checked(Self::CHECKED)?;
+        let check = *rest.first_chunk()?;
+        if blake3::keyed_hash(key, checked) != blake3::Hash::from_bytes(check) {
+            return None;
+        }
+        let [kind] = fields.bytes()?;
+        let kind = match kind {
+            1 => GroupKind::Records,
+            2 => GroupKind::Seal,
+            3 => GroupKind::Continued,
+            _ => return None,
+        };
+        fields.zeros::<3>()?;
+        let header = Self {
+            kind,
+            records: fields.u32()?,
+            body: fields.u64()?,
+            first: Position::new(fields.u64()?),
+            confirms: fields.bytes()?,
+            digest: fields.bytes()?,
+        };
+        Some((header, check))
+    }
+
+    /// How many bytes header, body and filling take.
+    pub(super) fn span(&self) -> Option<u64> {
+        const LENGTH: u64 = 128;
+        self.body.checked_next_multiple_of(ALIGNMENT)?.checked_add(LENGTH)
+    }
+}
+
+/// What stands before each record in a group's body; the encoded record header and the payload follow.
+///
+/// offset 0, u32, length of the encoded header; 4, u32, zero (later: what became of the payload); 8, u64, length of the
+/// payload; 16, 32 bytes, BLAKE3 of the encoded header; 48, 32 bytes, BLAKE3 of the payload.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Frame {
+    pub(super) header_length: u32,
+    pub(super) payload_length: u64,
+    /// The link that the next record's header names.
+    pub(super) header_digest: [u8; 32],
+    pub(super) payload_digest: [u8; 32],
+}
+
+impl Frame {
+    pub(super) const LENGTH: usize = 80;
+
+    /// `None` if a length is beyond what a frame can say.
+    pub(super) fn of(header: &[u8], payload: &[u8]) -> Option<Self> {
+        Some(Self {
+            header_length: u32::try_from(header.len()).ok()?,
+            payload_length: u64::try_from(payload.len()).ok()?,
+            header_digest: *blake3::hash(header).as_bytes(),
+            payload_digest: *blake3::hash(payload).as_bytes(),
+        })
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
+        bytes.extend(self.header_length.to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(self.payload_length.to_le_bytes());
+        bytes.extend(self.header_digest);
+        bytes.extend(self.payload_digest);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Fields(bytes);
+        let header_length = fields.u32()?;
+        fields.zeros::<4>()?;
+        Some(Self {
+            header_length,
+            payload_length: fields.u64()?,
+            header_digest: fields.bytes()?,
+            payload_digest: fields.bytes()?,
+        })
+    }
+}
+
+/// Reads fixed fields from the front; `None` where the bytes end.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    pub(super) fn slice(&mut self, length: u64) -> Option<&'a [u8]> {
+        let (field, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    /// Bytes that mean nothing yet: what is not zero comes from a writer that knows more.
+    fn zeros<const N: usize>(&mut self) -> Option<()> {
+        (self.bytes::<N>()? == [0; N]).then_some(())
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.bytes().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.bytes().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.bytes().map(u64::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::layout::{ALIGNMENT, GroupHeader, GroupKind, SegmentHeader};
+use super::segment::{self, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, UNFINISHED, frames};
+use super::write::{Active, State, Writer, following};
+use super::{End, Journal, JournalOptions, Segment, Table};
+use crate::storage::device::Device;
+use crate::storage::local::codec;
+use crate::storage::{RecordHeader, StorageError};
+
+/// Is told each record that is read at open, in order. What it answers with `Err` is damage.
+pub(crate) type Visit<'a> = dyn FnMut(&RecordHeader) -> Result<(), &'static str> + 'a;
+
+/// The row of segments as far as it was read.
+struct Scan<'a, 'v> {
+    end: End,
+    segments: Vec<Segment>,
+    visit: &'a mut Visit<'v>,
+}
+
+/// The newest group of the last segment. Its sync may not have returned, so it is written again.
+struct Tail {
+    /// The journal without it.
+    before: End,
+    offset: u64,
+    group: Group,
+}
+
+/// How the last segment ends.
+enum Stop {
+    /// Sealed, or another segment takes over, or there is none.
+    Clean,
+    Unclean(Option<Box<Tail>>),
+}
+
+/// A journal that was read and not yet written to: what it holds can still be refused.
+pub(crate) struct Scanned {
+    end: End,
+    segments: Vec<Segment>,
+    /// Of the newest segment in the folder; 0 if there is none.
+    last_number: u64,
+    stop: Stop,
+}
+
+impl Journal {
+    /// Reads the journal in a folder. `from` is what a checkpoint says: records up to it are not read.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] where bytes that were durable are not there any more. With `from`, also where the
+    /// checkpoint does not fit the folder.
+    pub(crate) fn scan(
+        device: &dyn Device,
+        from: Option<(End, Vec<Segment>)>,
+        visit: &mut Visit<'_>,
+    ) -> Result<Scanned, StorageError> {
+        let glances = glance(device)?;
+        let (end, known) = from.unwrap_or((End::START, Vec::new()));
+        known_stand(device, &glances, &known, &end)?;
+        // The last one known may have grown since, so it is read on from where the checkpoint saw its end.
+        let resumed = known.len().saturating_sub(1);
+        let mut scan = Scan { end, segments: known, visit };
+        let mut stop = Stop::Clean;
+        let mut left = glances.iter().enumerate().skip(resumed).peekable();
+        while let Some((at, glance)) = left.next() {
+            let file = SegmentFile::open(device, glance.header.number)?;
+            if at >= scan.segments.len() {
+                scan.begin(&file)?;
+            }
+            stop = scan.read(&file, left.peek().map(|(_, next)| &next.header))?;
+        }
+        let last_number = glances.last().map_or(0, |glance| glance.header.number);
+        Ok(Scanned { end: scan.end, segments: scan.segments, last_number, stop })
+    }
+}
+
+/// What is looked at of every segment. Its file is closed again: there may be more of them than a process may open.
+struct Glance {
+    header: SegmentHeader,
+    digest: [u8; 32],
+    length: u64,
+}
+
+/// All segments, in order. What was being made when the power went is removed.
+fn glance(device: &dyn Device) -> Result<Vec<Glance>, StorageError> {
+    let names = device.list().map_err(|source| StorageError::io("listing the journal", source))?;
+    let mut numbers = Vec::new();
+    for name in names {
+        if let Some(number) = segment::number(&name) {
+            numbers.push(number);
+        } else if name.strip_suffix(UNFINISHED).is_some_and(|name| segment::number(name).is_some()) {
+            device.remove(&name).map_err(|source| StorageError::io(format!("removing {name}"), source))?;
+        }
+    }
+    numbers.sort_unstable();
+    let glance = |number| {
+        let SegmentFile { header, digest, length, .. } = SegmentFile::open(device, number)?;
+        Ok(Glance { header, digest, length })
+    };
+    numbers.into_iter().map(glance).collect()
+}
+
+/// Whether the segments that a checkpoint knows are the first in the folder, unchanged as far as a glance can tell, and
+/// the newest record that it knows stands in them.
+fn known_stand(
+    device: &dyn Device,
+    glances: &[Glance],
+    known: &[Segment],
+    end: &End,
+) -> Result<(), StorageError> {
+    let mut newest = None;
+    for (at, segment) in known.iter().enumerate() {
+        let stands = glances.get(at).is_some_and(|glance| {
+            glance.header.number == segment.number
+                && glance.digest == segment.header
+                && glance.length >= segment.end
+        });
+        if !stands {
+            let name = segment::name(segment.number);
+            return Err(StorageError::corrupt(
+                &name,
+                0,
+                "missing, or not the file that the checkpoint knows",
+            ));
+        }
+        newest = segment.records.last().map(|place| (segment.number, *place)).or(newest);
+    }
+    let Some((number, place)) = newest else { return Ok(()) };
+    let file = SegmentFile::open(device, number)?;
+    if file.chain(place)? != Some(end.chain) {
+        return Err(file.corrupt(place, "not the newest record that the checkpoint knows"));
+    }
+    Ok(())
+}
+
+impl Scan<'_, '_> {
+    fn begin(&mut self, file: &SegmentFile) -> Result<(), StorageError> {
+        let header = &file.header;
+        if header.first != self.end.position.next()
+            || header.chain != self.end.chain
+            || header.confirms != self.end.confirms
+        {
+            let finding =
+                "does not go on where the segment before it ends: one of them is missing or an older copy";
+            return Err(file.corrupt(0, finding));
+        }
+        self.segments.push(Segment::new(file, self.end));
+        Ok(())
+    }
+
+    /// Reads groups up to where the next segment takes over, or to the end of the last.
+    fn read(&mut self, file: &SegmentFile, next: Option<&SegmentHeader>) -> Result<Stop, StorageError> {
+        let mut tail = None;
+        loop {
+            if let Some(next) = next
+                && next.first == self.end.position.next()
+            {
+                return Ok(Stop::Clean);
+            }
+            let offset = self.segments.last().map_or(SEGMENT_HEADER, |segment| segment.end);
+            let group = file.group(offset)?.filter(|group| {
+                group.header.first == self.end.position.next() && group.header.confirms == self.end.confirms
+            });
+            let Some(group) = group else {
+                return match next {
+                    Some(_) => {
+                        Err(file
+                            .corrupt_group(offset, "no valid group, but a later segment goes on after it"))
+                    }
+                    None => self.torn(file, offset).map(|()| Stop::Unclean(tail.map(Box::new))),
+                };
+            };
+            match group.header.kind {
+                GroupKind::Records => {
+                    let before = self.end;
+                    self.records(file, offset, &group)?;
+                    tail = Some(Tail { before, offset, group });
+                }
+                GroupKind::Seal if next.is_none() => return Ok(Stop::Clean),
+                GroupKind::Seal => {
+                    return Err(
+                        file.corrupt(offset, "sealed here, but the segment that follows begins later")
+                    );
+                }
+                GroupKind::Continued => {
+                    return Err(file.corrupt(offset, "the segment that follows this one is missing"));
+                }
+            }
+        }
+    }
+
+    fn counts_to(&mut self, end: u64) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.end = end;
+        }
+    }
+
+    fn records(&mut self, file: &SegmentFile, offset: u64, group: &Group) -> Result<(), StorageError> {
+        let start = offset + GROUP_HEADER;
+        let mut count = 0;
+        for framed in frames(&group.body) {
+            let framed = framed.map_err(|finding| file.corrupt(offset, finding))?;
+            let place = start + framed.offset;
+            let broken = |finding| file.corrupt(place, finding);
+            if *blake3::hash(framed.header).as_bytes() != framed.frame.header_digest {
+                return Err(broken("a record header that its frame does not name"));
+            }
+            let header = codec::decode_header(framed.header)
+                .map_err(|_| broken("a record header that cannot be decoded"))?;
+            if header.position != self.end.position.next() || header.previous != self.end.chain {
+                return Err(broken("a record that does not follow the one before it"));
+            }
+            (self.visit)(&header).map_err(|finding| StorageError::Corrupt {
+                place: format!("{} at {place}", file.name),
+                repository: Some(header.repository.clone()),
+                finding,
+            })?;
+            self.end.position = header.position;
+            self.end.chain = framed.frame.header_digest;
+            if let Some(segment) = self.segments.last_mut() {
+                segment.records.push(place);
+            }
+            count += 1;
+        }
+        if count != group.header.records {
+            return Err(file.corrupt(offset, "a group of another number of records than its header says"));
+        }
+        self.end.confirms = group.check;
+        self.counts_to(group.end);
+        Ok(())
+    }
+
+    /// Decides whether what does not check at the journal's end may be what a power cut left of the last write.
+    ///
+    /// It is not if a group of this segment stands anywhere after it: that was written only after the sync of this one
+    /// had returned. Nor if the file is shorter than it was made, as only a sealed or followed segment is cut.
+    fn torn(&self, file: &SegmentFile, offset: u64) -> Result<(), StorageError> {
+        if file.length < file.header.size {
+            return Err(
+                file.corrupt_group(offset, "the last segment is neither sealed nor as long as it was made")
+            );
+        }
+        if file.group(offset)?.is_some() {
+            return Err(file.corrupt_group(offset, "a whole group that does not follow the one before it"));
+        }
+        match file.next_group(offset.saturating_add(ALIGNMENT), self.end.position.next())? {
+            Some(_) => Err(file.corrupt_group(offset, "no valid group, but another one stands after it")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Scanned {
+    /// How far the journal goes.
+    pub(crate) fn end(&self) -> End {
+        self.end
+    }
+
+    /// Makes the folder ready to be written to, and the journal from it.
+    ///
+    /// A power cut while this runs is as one before it: a fresh segment counts only once it has its name, and then holds
+    /// all that it takes over; what the segments before it hold from there on is no longer looked at.
+    pub(crate) fn open(
+        mut self,
+        device: Arc<dyn Device>,
+        options: JournalOptions,
+    ) -> Result<Journal, StorageError> {
+        let mut writer = Writer {
+            active: None,
+            state: State::Open,
+            next_number: self.last_number.saturating_add(1),
+            bytes: self.segments.iter().map(|segment| segment.end).sum(),
+        };
+        match core::mem::replace(&mut self.stop, Stop::Clean) {
+            Stop::Clean => {}
+            Stop::Unclean(tail) => {
+                let fresh = self.take_over(&*device, options, &mut writer, tail)?;
+                writer.active = Some(fresh);
+            }
+        }
+        self.drop_empty(&*device)?;
+        if let (Some(active), [.., before, _]) = (&writer.active, self.segments.as_slice()) {
+            let header = &active.segment.header;
+            let file = SegmentFile::open(&*device, before.number)?;
+            file.finish(before.end, header.first, header.confirms)?;
+        }
+        let table = Table { segments: self.segments, end: self.end };
+        Ok(Journal { device, options, table: RwLock::new(table), writer: Mutex::new(writer) })
+    }
+
+    /// Writes the tail to a fresh segment. From when that has its name, durably, the old place does not count.
+    fn take_over(
+        &mut self,
+        device: &dyn Device,
+        options: JournalOptions,
+        writer: &mut Writer,
+        tail: Option<Box<Tail>>,
+    ) -> Result<Active, StorageError> {
+        let before = tail.as_ref().map_or(self.end, |tail| tail.before);
+        let span = tail.as_ref().and_then(|tail| tail.group.header.span()).unwrap_or_default();
+        let header = following(&before, writer.next_number, options.size(writer.bytes, span));
+        let mut content = Vec::new();
+        let mut moved = Vec::new();
+        if let Some(tail) = tail {
+            let (bytes, check) =
+                GroupHeader { confirms: before.confirms, ..tail.group.header }.encode(&header.group_key());
+            content.extend(bytes);
+            content.extend(tail.group.body);
+            content.resize(usize::try_from(span).map_err(|_| StorageError::Bug("a group beyond memory"))?, 0);
+            self.end.confirms = check;
+            if let Some(old) = self.segments.last_mut() {
+                let kept = old.records.partition_point(|place| *place < tail.offset);
+                moved = old.records.split_off(kept);
+                for place in &mut moved {
+                    *place = *place - tail.offset + SEGMENT_HEADER;
+                }
+                old.end = tail.offset;
+            }
+        }
+        let segment = segment::create(device, &header, &content)?;
+        writer.next_number = writer.next_number.saturating_add(1);
+        let offset = SEGMENT_HEADER + span;
+        self.segments.push(Segment { records: moved, end: offset, ..Segment::new(&segment, before) });
+        writer.bytes += SEGMENT_HEADER;
+        Ok(Active { segment, offset })
+    }
+
+    /// Removes segments of which nothing counts any more.
+    fn drop_empty(&mut self, device: &dyn Device) -> Result<(), StorageError> {
+        let last = self.segments.last().map_or(0, |segment| segment.number);
+        let (empty, kept) = self
+            .segments
+            .drain(..)
+            .partition(|segment| segment.end == SEGMENT_HEADER && segment.number != last);
+        self.segments = kept;
+        let empty: Vec<Segment> = empty;
+        for segment in empty {
+            let name = segment::name(segment.number);
+            device.remove(&name).map_err(|source| StorageError::io(format!("removing {name}"), source))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+use super::layout::Frame;
+use super::segment::{FRAME, name};
+use super::{Journal, payload};
+use crate::storage::device::DeviceFile;
+use crate::storage::local::codec;
+use crate::storage::{Record, RecordHeader, StorageError};
+use crate::terms::{Position, RepositoryName};
+
+/// Where a record's frame stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    segment: u64,
+    offset: u64,
+}
+
+/// A file that frames are read from.
+struct Source {
+    name: String,
+    file: Box<dyn DeviceFile>,
+    length: u64,
+}
+
+impl Journal {
+    /// One record whole, every digest checked.
+    pub(crate) fn record(&self, position: Position) -> Result<Record, StorageError> {
+        let place =
+            *self.places(position, 1).first().ok_or(StorageError::Bug("a position that has no record"))?;
+        let source = self.source(place.segment)?;
+        let (frame, header) = source.header(place.offset, position)?;
+        let start = place.offset + frame_length(&frame);
+        let payload = source.read(start, frame.payload_length)?;
+        let repository = header.repository.clone();
+        if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
+            return Err(source.corrupt_of(
+                place.offset,
+                repository,
+                "a payload that its frame does not name",
+            ));
+        }
+        payload::decode(header, &payload)
+            .map_err(|finding| source.corrupt_of(place.offset, repository, finding))
+    }
+
+    /// BLAKE3 of a record's encoded header; `None` if there is no such record.
+    pub(crate) fn chain(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
+        if position == Position::START {
+            return Ok(Some([0; 32]));
+        }
+        let Some(place) = self.places(position, 1).first().copied() else { return Ok(None) };
+        let (frame, _) = self.source(place.segment)?.header(place.offset, position)?;
+        Ok(Some(frame.header_digest))
+    }
+
+    /// At most `limit` headers after a position, each with its digest, every link between them checked.
+    pub(crate) fn headers(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(RecordHeader, [u8; 32])>, StorageError> {
+        let mut headers: Vec<(RecordHeader, [u8; 32])> = Vec::new();
+        let mut open: Option<(u64, Source)> = None;
+        let mut position = after;
+        for place in self.places(after.next(), limit) {
+            position = position.next();
+            let source = match open.take() {
+                Some((segment, source)) if segment == place.segment => source,
+                Some(_) | None => self.source(place.segment)?,
+            };
+            let (frame, header) = source.header(place.offset, position)?;
+            if headers.last().is_some_and(|(_, digest)| *digest != header.previous) {
+                let finding = "a record that does not follow the one before it";
+                return Err(source.corrupt_of(place.offset, header.repository, finding));
+            }
+            headers.push((header, frame.header_digest));
+            open = Some((place.segment, source));
+        }
+        Ok(headers)
+    }
+
+    /// Where at most `limit` records from `first` on stand.
+    fn places(&self, first: Position, limit: usize) -> Vec<Place> {
+        let table = self.table.read();
+        let after = table.segments.partition_point(|segment| segment.first <= first);
+        let mut places = Vec::new();
+        for segment in table.segments.iter().skip(after.saturating_sub(1)) {
+            let skip = first.get().saturating_sub(segment.first.get());
+            let Ok(skip) = usize::try_from(skip) else { continue };
+            // Before the first record: there is none.
+            if first < segment.first && places.is_empty() {
+                break;
+            }
+            let left = limit.saturating_sub(places.len());
+            let records = segment.records.iter().skip(skip).take(left);
+            places.extend(records.map(|offset| Place { segment: segment.number, offset: *offset }));
+            if places.len() >= limit {
+                break;
+            }
+        }
+        places
+    }
+
+    fn source(&self, segment: u64) -> Result<Source, StorageError> {
+        let name = name(segment);
+        let failed = |source| StorageError::io(format!("opening {name}"), source);
+        let file = self.device.open(&name).map_err(failed)?;
+        let length = file.length().map_err(failed)?;
+        Ok(Source { name, file, length })
+    }
+}
+
+/// Of what stands before the payload.
+fn frame_length(frame: &Frame) -> u64 {
+    FRAME + u64::from(frame.header_length)
+}
+
+impl Source {
+    /// The frame at `offset` and the record header in it, which must be that of `position`.
+    fn header(&self, offset: u64, position: Position) -> Result<(Frame, RecordHeader), StorageError> {
+        let corrupt = |finding| StorageError::corrupt(&self.name, offset, finding);
+        let frame = Frame::decode(&self.read(offset, FRAME)?).ok_or_else(|| corrupt("no frame"))?;
+        let bytes = self.read(offset + FRAME, frame.header_length.into())?;
+        if *blake3::hash(&bytes).as_bytes() != frame.header_digest {
+            return Err(corrupt("a record header that its frame does not name"));
+        }
+        let header =
+            codec::decode_header(&bytes).map_err(|_| corrupt("a record header that cannot be decoded"))?;
+        if header.position != position {
+            return Err(corrupt("the record of another position"));
+        }
+        Ok((frame, header))
+    }
+
+    fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, StorageError> {
+        let short = || StorageError::corrupt(&self.name, offset, "a frame beyond the end of its file");
+        if offset.checked_add(length).is_none_or(|end| end > self.length) {
+            return Err(short());
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| short())?];
+        match self.file.read(offset, &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(source) => Err(StorageError::io(format!("reading {}", self.name), source)),
+        }
+    }
+
+    fn corrupt_of(&self, offset: u64, repository: RepositoryName, finding: &'static str) -> StorageError {
+        StorageError::Corrupt {
+            place: format!("{} at {offset}", self.name),
+            repository: Some(repository),
+            finding,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use std::io;
+
+use super::layout::ALIGNMENT;
+use super::segment::{Framed, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, frames};
+use super::{End, Journal, Segment, payload};
+use crate::storage::local::codec;
+use crate::storage::{Damage, RecordHeader, StorageError};
+use crate::terms::{Position, RepositoryName};
+
+/// What a check of the journal tells.
+pub(crate) trait Check {
+    /// A record that is whole.
+    fn record(&mut self, header: &RecordHeader);
+    /// Records done, of all.
+    fn progress(&mut self, done: u64, all: u64);
+    fn damage(&mut self, damage: Damage);
+}
+
+/// What the next thing read has to follow; `None` after damage, until something says it again.
+struct Walk<'a> {
+    check: &'a mut dyn Check,
+    position: Position,
+    chain: Option<[u8; 32]>,
+    confirms: Option<[u8; 32]>,
+    all: u64,
+}
+
+impl Journal {
+    /// Reads all records of `segments`, which end at `end`, and checks all that can be checked.
+    pub(crate) fn verify(
+        &self,
+        end: End,
+        segments: &[Segment],
+        check: &mut dyn Check,
+    ) -> Result<(), StorageError> {
+        let mut walk = Walk {
+            check,
+            position: Position::START,
+            chain: Some([0; 32]),
+            confirms: Some([0; 32]),
+            all: end.position.get(),
+        };
+        for segment in segments {
+            let file = match SegmentFile::open(&*self.device, segment.number) {
+                Ok(file) => file,
+                Err(error) => {
+                    walk.lost(error)?;
+                    continue;
+                }
+            };
+            walk.segment(&file, segment)?;
+        }
+        if walk.chain.is_some_and(|chain| chain != end.chain) || walk.position != end.position {
+            walk.say(StorageError::corrupt(
+                "journal",
+                0,
+                "its newest record is not the one that memory holds",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Walk<'_> {
+    fn segment(&mut self, file: &SegmentFile, segment: &Segment) -> Result<(), StorageError> {
+        let header = &file.header;
+        if file.digest != segment.header
+            || header.first != segment.first
+            || self.chain.is_some_and(|chain| chain != header.chain)
+            || self.confirms.is_some_and(|confirms| confirms != header.confirms)
+        {
+            self.say(file.corrupt(0, "not the segment that follows the one before it"));
+        }
+        self.chain = Some(header.chain);
+        self.confirms = Some(header.confirms);
+        let mut places = segment.records.iter();
+        let mut offset = SEGMENT_HEADER;
+        while offset < segment.end {
+            let Some(group) = file.group(offset)? else {
+                self.say(file.corrupt_group(offset, "no valid group"));
+                let next = file.next_group(offset + ALIGNMENT, Position::START)?;
+                offset = next.unwrap_or(segment.end);
+                (self.chain, self.confirms) = (None, None);
+                continue;
+            };
+            if self.confirms.is_some_and(|confirms| confirms != group.header.confirms) {
+                self.say(file.corrupt(offset, "a group that does not confirm the one before it"));
+            }
+            self.confirms = Some(group.check);
+            self.group(file, offset, &group, &mut places);
+            offset = group.end;
+        }
+        Ok(())
+    }
+
+    fn group(
+        &mut self,
+        file: &SegmentFile,
+        offset: u64,
+        group: &Group,
+        places: &mut core::slice::Iter<'_, u64>,
+    ) {
+        let mut position = group.header.first;
+        for framed in frames(&group.body) {
+            let framed = match framed {
+                Ok(framed) => framed,
+                Err(finding) => {
+                    self.say(file.corrupt(offset, finding));
+                    self.chain = None;
+                    return;
+                }
+            };
+            let place = offset + GROUP_HEADER + framed.offset;
+            // After damage the places of what was lost are passed over.
+            if !places.any(|known| *known == place) {
+                self.say(file.corrupt(place, "a record that memory does not know here"));
+            }
+            if let Err((repository, finding)) = self.framed(&framed, position) {
+                let place = format!("{} at {place}", file.name);
+                self.check.damage(Damage { repository, place, finding: finding.to_owned() });
+            }
+            self.position = position;
+            self.chain = Some(framed.frame.header_digest);
+            position = position.next();
+            self.check.progress(self.position.get(), self.all);
+        }
+    }
+
+    fn framed(
+        &mut self,
+        framed: &Framed<'_>,
+        position: Position,
+    ) -> Result<(), (Option<RepositoryName>, &'static str)> {
+        if *blake3::hash(framed.header).as_bytes() != framed.frame.header_digest {
+            return Err((None, "a record header that its frame does not name"));
+        }
+        let header = codec::decode_header(framed.header)
+            .map_err(|_| (None, "a record header that cannot be decoded"))?;
+        let of = || Some(header.repository.clone());
+        if header.position != position || self.chain.is_some_and(|chain| chain != header.previous) {
+            return Err((of(), "a record that does not follow the one before it"));
+        }
+        if *blake3::hash(framed.payload).as_bytes() != framed.frame.payload_digest {
+            return Err((of(), "a payload that its frame does not name"));
+        }
+        payload::decode(header.clone(), framed.payload).map_err(|finding| (of(), finding))?;
+        self.check.record(&header);
+        Ok(())
+    }
+
+    fn say(&mut self, error: StorageError) {
+        let damage = if let StorageError::Corrupt { place, repository, finding } = error {
+            Damage { repository, place, finding: finding.to_owned() }
+        } else {
+            Damage { repository: None, place: "journal".to_owned(), finding: error.to_string() }
+        };
+        self.check.damage(damage);
+    }
+
+    /// A segment that cannot be opened is damage if it is not there or not one, and otherwise the end.
+    fn lost(&mut self, error: StorageError) -> Result<(), StorageError> {
+        (self.chain, self.confirms) = (None, None);
+        if let StorageError::Io { doing, source } = &error {
+            if source.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            let finding = "a segment is missing".to_owned();
+            self.check.damage(Damage { repository: None, place: doing.clone(), finding });
+        } else {
+            self.say(error);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+use parking_lot::MutexGuard;
+
+use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, SegmentHeader};
+use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, create};
+use super::{End, Journal, JournalOptions, Segment, payload};
+use crate::storage::local::codec;
+use crate::storage::{DocumentHeader, Record, RecordHeader, StorageError, StoredDocument};
+
+/// What only the writer knows.
+pub(super) struct Writer {
+    /// Where the next group goes; `None` until a commit needs a segment.
+    pub(super) active: Option<Active>,
+    pub(super) state: State,
+    /// Higher than that of any segment there ever was.
+    pub(super) next_number: u64,
+    /// Of all segments, as far as they count.
+    pub(super) bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    Open,
+    /// A write or sync failed. What is on disk is not known, so nothing is added to it, not even a seal.
+    Halted,
+    Closed,
+}
+
+/// The segment that is written to.
+pub(super) struct Active {
+    pub(super) segment: SegmentFile,
+    pub(super) offset: u64,
+}
+
+/// The journal's only writer, as long as this lives.
+pub(crate) struct Appender<'a> {
+    journal: &'a Journal,
+    writer: MutexGuard<'a, Writer>,
+}
+
+/// A record that is durable now.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    pub(crate) header: RecordHeader,
+    /// BLAKE3 of the encoded header.
+    pub(crate) chain: [u8; 32],
+}
+
+/// A group as it is being put together.
+struct Draft {
+    /// Room for the group's header, then the frames.
+    bytes: Vec<u8>,
+    /// Where each frame starts, from the start of the group.
+    offsets: Vec<u64>,
+    appended: Vec<Appended>,
+    /// The journal with it, but for the group's check.
+    end: End,
+}
+
+impl Journal {
+    /// Waits for the writer before.
+    pub(crate) fn appender(&self) -> Appender<'_> {
+        Appender { journal: self, writer: self.writer.lock() }
+    }
+}
+
+impl Appender<'_> {
+    /// Whether a write would be tried at all.
+    pub(crate) fn ready(&self) -> Result<(), StorageError> {
+        match self.writer.state {
+            State::Open => Ok(()),
+            State::Halted => Err(StorageError::Halted),
+            State::Closed => Err(StorageError::Closed),
+        }
+    }
+
+    /// How many bytes all records take by now.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.writer.bytes
+    }
+
+    /// Makes records durable, all in one write and one sync.
+    ///
+    /// When this returns an error after a write began, the records are whole or absent, known after reopening, and the
+    /// journal takes no more.
+    pub(crate) fn append<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Record>,
+    ) -> Result<Vec<Appended>, StorageError> {
+        self.ready()?;
+        let draft = assemble(records, self.journal.end())?;
+        let written = self.write(draft);
+        if written.is_err() {
+            self.writer.state = State::Halted;
+        }
+        written
+    }
+
+    fn write(&mut self, mut draft: Draft) -> Result<Vec<Appended>, StorageError> {
+        let (room, body) = draft.bytes.split_at_checked(GroupHeader::LENGTH).ok_or(BEYOND)?;
+        let length = u64::try_from(body.len()).map_err(|_| BEYOND)?;
+        let digest = *blake3::hash(body).as_bytes();
+        let filled = length.checked_next_multiple_of(ALIGNMENT).ok_or(BEYOND)?;
+        let span = filled.checked_add(GROUP_HEADER).ok_or(BEYOND)?;
+        let whole = usize::try_from(filled).ok().and_then(|filled| filled.checked_add(room.len()));
+        draft.bytes.resize(whole.ok_or(BEYOND)?, 0);
+        self.make_room(span)?;
+        let before = self.journal.end();
+        let header = GroupHeader {
+            kind: GroupKind::Records,
+            records: u32::try_from(draft.offsets.len()).map_err(|_| BEYOND)?,
+            body: length,
+            first: before.position.next(),
+            confirms: before.confirms,
+            digest,
+        };
+        let active = self.writer.active.as_mut().ok_or(StorageError::Bug("no segment to write to"))?;
+        let (encoded, check) = header.encode(&active.segment.key);
+        fill(&mut draft.bytes, 0, &encoded)?;
+        let failed = |source| StorageError::io(format!("writing {}", active.segment.name), source);
+        active.segment.file.write(active.offset, &draft.bytes).map_err(failed)?;
+        active.segment.file.sync().map_err(failed)?;
+        let start = active.offset;
+        active.offset += span;
+        let end = active.offset;
+        self.writer.bytes += span;
+
+        let mut table = self.journal.table.write();
+        let segment = table.segments.last_mut().ok_or(StorageError::Bug("no segment to write to"))?;
+        segment.records.extend(draft.offsets.iter().map(|offset| start + offset));
+        segment.end = end;
+        table.end = End { confirms: check, ..draft.end };
+        Ok(draft.appended)
+    }
+
+    /// Makes the next segment if the group does not fit into this one together with a seal.
+    fn make_room(&mut self, span: u64) -> Result<(), StorageError> {
+        if let Some(active) = &self.writer.active
+            && active.offset + span + GROUP_HEADER <= active.segment.header.size
+        {
+            return Ok(());
+        }
+        let end = self.journal.end();
+        let number = self.writer.next_number;
+        let size = self.journal.options.size(self.writer.bytes, span);
+        let segment = create(&*self.journal.device, &following(&end, number, size), &[])?;
+        self.writer.next_number += 1;
+        self.writer.active = None;
+        let before = {
+            let mut table = self.journal.table.write();
+            let before = table.segments.last().map(|before| (before.number, before.end));
+            table.segments.push(Segment::new(&segment, end));
+            before
+        };
+        if let Some((number, stop)) = before {
+            SegmentFile::open(&*self.journal.device, number)?.finish(
+                stop,
+                end.position.next(),
+                end.confirms,
+            )?;
+        }
+        self.writer.active = Some(Active { segment, offset: SEGMENT_HEADER });
+        Ok(())
+    }
+
+    /// Ends the journal for good. `Ok` if it was closed before, too.
+    pub(crate) fn seal(&mut self) -> Result<(), StorageError> {
+        match self.writer.state {
+            State::Closed => return Ok(()),
+            State::Halted => return Err(StorageError::Halted),
+            State::Open => {}
+        }
+        let Some(active) = self.writer.active.take() else {
+            self.writer.state = State::Closed;
+            return Ok(());
+        };
+        self.writer.state = State::Halted;
+        let end = self.journal.end();
+        // No later group confirms a seal: one that can be read need not be durable. That all before it is, it proves
+        // even so, as it was written after that.
+        let seal = GroupHeader::bare(GroupKind::Seal, end.position.next(), end.confirms);
+        let (bytes, _) = seal.encode(&active.segment.key);
+        let failed = |source| StorageError::io(format!("sealing {}", active.segment.name), source);
+        let file = &active.segment.file;
+        file.write(active.offset, &bytes).map_err(failed)?;
+        // Before the cut: an unsealed segment that is shorter than it was made counts as damaged.
+        file.sync().map_err(failed)?;
+        file.set_length(active.offset + GROUP_HEADER).map_err(failed)?;
+        file.sync().map_err(failed)?;
+        self.writer.state = State::Closed;
+        Ok(())
+    }
+}
+
+impl JournalOptions {
+    /// How large the next segment is, after so many bytes and for a group of so many.
+    pub(super) fn size(&self, bytes: u64, span: u64) -> u64 {
+        let whole = bytes.checked_next_power_of_two().unwrap_or(self.largest_segment);
+        let usual = whole.min(self.largest_segment).max(self.smallest_segment);
+        // Room for the group and, always, for what seals or continues.
+        usual.max(SEGMENT_HEADER + span + GROUP_HEADER)
+    }
+}
+
+impl Segment {
+    /// A segment that holds nothing yet.
+    pub(super) fn new(file: &SegmentFile, end: End) -> Self {
+        Self {
+            number: file.header.number,
+            first: end.position.next(),
+            header: file.digest,
+            end: SEGMENT_HEADER,
+            records: Vec::new(),
+        }
+    }
+}
+
+/// The header of a segment that takes over after `end`.
+pub(super) fn following(end: &End, number: u64, size: u64) -> SegmentHeader {
+    SegmentHeader {
+        number,
+        first: end.position.next(),
+        chain: end.chain,
+        confirms: end.confirms,
+        key: rand::random(),
+        size,
+    }
+}
+
+const BEYOND: StorageError = StorageError::Bug("a group beyond what its header can say");
+
+fn assemble<'r>(records: impl Iterator<Item = &'r Record>, end: End) -> Result<Draft, StorageError> {
+    let bytes = vec![0; GroupHeader::LENGTH];
+    let mut draft = Draft { bytes, offsets: Vec::new(), appended: Vec::new(), end };
+    for record in records {
+        let header = header(record, draft.end)?;
+        let encoded = codec::encode_header(&header)?;
+        let start = draft.bytes.len();
+        draft.offsets.push(u64::try_from(start).map_err(|_| BEYOND)?);
+        // The frame says what comes after it, so it is filled in last; nothing is copied twice.
+        draft.bytes.extend([0; Frame::LENGTH]);
+        draft.bytes.extend(&encoded);
+        let payload = draft.bytes.len();
+        payload::encode(record, &mut draft.bytes)?;
+        let frame =
+            draft.bytes.get(payload..).and_then(|payload| Frame::of(&encoded, payload)).ok_or(BEYOND)?;
+        fill(&mut draft.bytes, start, &frame.encode())?;
+        draft.end.position = header.position;
+        draft.end.chain = frame.header_digest;
+        draft.appended.push(Appended { header, chain: frame.header_digest });
+    }
+    Ok(draft)
+}
+
+/// Puts `content` where room was left for it.
+fn fill(bytes: &mut [u8], start: usize, content: &[u8]) -> Result<(), StorageError> {
+    let room = bytes.get_mut(start..).and_then(|bytes| bytes.get_mut(..content.len())).ok_or(BEYOND)?;
+    room.copy_from_slice(content);
+    Ok(())
+}
+
+fn header(record: &Record, end: End) -> Result<RecordHeader, StorageError> {
+    let document = |document: &StoredDocument| {
+        Ok(DocumentHeader {
+            role: document.role.clone(),
+            version: document.version,
+            sha256: document.sha256,
+            length: u64::try_from(document.bytes.len())
+                .map_err(|_| StorageError::Bug("a document beyond 64 bits"))?,
+        })
+    };
+    Ok(RecordHeader {
+        position: end.position.next(),
+        kind: record.kind,
+        repository: record.repository.clone(),
+        incarnation: record.incarnation,
+        revision: record.revision,
+        time: record.time,
+        timestamp: record.timestamp,
+        documents: record.documents.iter().map(document).collect::<Result<_, StorageError>>()?,
+        previous: end.chain,
+    })
+}

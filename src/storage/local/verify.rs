@@ -1,0 +1,120 @@
+use std::collections::HashMap;
+
+use crate::storage::local::heads::Heads;
+use crate::storage::local::index::Entry;
+use crate::storage::local::journal::Check;
+use crate::storage::local::{LocalStorage, catch_up};
+use crate::storage::{Damage, Head, RecordHeader, StorageError};
+use crate::terms::{Position, RepositoryName};
+
+/// What has been read so far.
+struct Tally<'a> {
+    heads: Heads,
+    documents: Bag,
+    damaged: bool,
+    progress: &'a mut dyn FnMut(u64, u64),
+    report: &'a mut dyn FnMut(Damage),
+}
+
+/// A set of index entries that can be compared with another without holding either.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Bag {
+    count: u64,
+    sum: u128,
+}
+
+impl Check for Tally<'_> {
+    fn record(&mut self, header: &RecordHeader) {
+        if !self.damaged
+            && let Err(finding) = self.heads.follow(header)
+        {
+            self.damage(Damage {
+                repository: Some(header.repository.clone()),
+                place: format!("position {}", header.position),
+                finding: finding.to_owned(),
+            });
+        }
+        catch_up::entries(header).for_each(|entry| self.documents.add(&entry));
+    }
+
+    fn progress(&mut self, done: u64, all: u64) {
+        (self.progress)(done, all);
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.damaged = true;
+        (self.report)(damage);
+    }
+}
+
+impl Bag {
+    fn add(&mut self, entry: &Entry) {
+        let mut hasher = blake3::Hasher::new();
+        // Names hold no zero byte, so what they are followed by cannot be taken for a part of them.
+        hasher.update(entry.repository.as_str().as_bytes()).update(&[0]);
+        hasher.update(entry.role.as_str().as_bytes()).update(&[0]);
+        hasher.update(&entry.incarnation.get().to_le_bytes());
+        hasher.update(&entry.version.get().to_le_bytes());
+        hasher.update(&entry.position.get().to_le_bytes());
+        hasher.update(entry.sha256.as_bytes());
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(u128::from_le_bytes(digest));
+    }
+}
+
+impl LocalStorage {
+    pub(super) fn verify_all(
+        &self,
+        progress: &mut dyn FnMut(u64, u64),
+        report: &mut dyn FnMut(Damage),
+    ) -> Result<(), StorageError> {
+        let (heads, end, segments) = {
+            let _no_commits = self.journal.appender();
+            let (end, segments) = self.journal.reached();
+            (self.heads.all(), end, segments)
+        };
+        let mut tally =
+            Tally { heads: Heads::default(), documents: Bag::default(), damaged: false, progress, report };
+        self.journal.verify(end, &segments, &mut tally)?;
+        // Against a damaged journal neither heads nor index can be compared.
+        if !tally.damaged {
+            compare_heads(heads, &tally.heads, tally.report);
+            self.compare_index(end.position, tally.documents, tally.report);
+        }
+        Ok(())
+    }
+
+    fn compare_index(&self, end: Position, documents: Bag, report: &mut dyn FnMut(Damage)) {
+        let mut indexed = Bag::default();
+        let read = self.index.entries(&mut |entry| {
+            if entry.position <= end {
+                indexed.add(&entry);
+            }
+        });
+        let finding = match read {
+            Err(error) => format!("it cannot be read: {error}"),
+            Ok(()) if indexed.count != documents.count => {
+                format!("it knows {} documents, the journal holds {}", indexed.count, documents.count)
+            }
+            Ok(()) if indexed != documents => "it knows other documents than the journal holds".to_owned(),
+            Ok(()) => return,
+        };
+        report(Damage { repository: None, place: "index".to_owned(), finding });
+    }
+}
+
+fn compare_heads(held: Vec<(RepositoryName, Head)>, folded: &Heads, report: &mut dyn FnMut(Damage)) {
+    let mut folded: HashMap<RepositoryName, Head> = folded.all().into_iter().collect();
+    let mut differs = |repository| {
+        let finding = "the head in memory is not what the journal's records add up to".to_owned();
+        report(Damage { repository: Some(repository), place: "heads".to_owned(), finding });
+    };
+    for (repository, head) in held {
+        if folded.remove(&repository) != Some(head) {
+            differs(repository);
+        }
+    }
+    folded.into_keys().for_each(differs);
+}
