@@ -4,4 +4,5 @@
 pub mod terms;
 pub mod crypto;
 pub mod metadata;
+mod trust;
 pub mod storage;
