@@ -1,0 +1,33 @@
+use std::sync::Arc;
+
+use super::TagTable;
+use crate::crypto::SealedKey;
+use crate::terms::{Incarnation, Revision};
+use crate::trust::Set;
+
+/// A repository as one publication left it.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) revision: Revision,
+    pub(crate) set: Set,
+    /// The sealed keys that have signed in this life, in that order.
+    pub(crate) online: Arc<[SealedKey]>,
+    pub(crate) tags: TagTable,
+}
+
+impl State {
+    /// The one fold, for a publication as for a record read back.
+    ///
+    /// `before`: the state that this one follows; a tag table over the same files is shared with it.
+    pub(crate) fn new(
+        incarnation: Incarnation,
+        revision: Revision,
+        set: Set,
+        online: Arc<[SealedKey]>,
+        before: Option<&Self>,
+    ) -> Self {
+        let tags = TagTable::new(&set, before.map(|state| (&state.set, &state.tags)));
+        Self { incarnation, revision, set, online, tags }
+    }
+}

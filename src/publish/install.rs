@@ -1,0 +1,45 @@
+//! `Committed` to `Receipt`: what is durable becomes visible. Nothing here can fail.
+
+use std::sync::Arc;
+
+use super::stage::{OnlineAt, Staged};
+use super::{Receipt, Warning};
+use crate::catalog::{Catalog, Current};
+use crate::storage::Record;
+use crate::terms::Position;
+
+/// On disk and visible.
+pub(crate) struct Committed {
+    position: Position,
+    record: Record,
+    warnings: Vec<Warning>,
+}
+
+/// Shows what was just written. The committer alone calls this, in the order of positions.
+pub(super) fn install(staged: Staged, position: Position, catalog: &Catalog) -> Committed {
+    let Staged { commit, next, warnings } = staged;
+    let repository = &commit.record.repository;
+    match next {
+        Some(next) => {
+            let online_at = match next.online {
+                OnlineAt::Here => Some(position),
+                OnlineAt::There(there) => there,
+            };
+            catalog.install(repository, Arc::new(Current { position, online_at, state: next.state }));
+        }
+        None => catalog.remove(repository),
+    }
+    catalog.arrivals().announce(position);
+    Committed { position, record: commit.record, warnings }
+}
+
+/// What the publisher is told.
+pub(super) fn receipt(committed: Committed) -> Receipt {
+    let Committed { position, record, warnings } = committed;
+    let documents = record
+        .documents
+        .into_iter()
+        .map(|document| (document.role, document.version, document.sha256))
+        .collect();
+    Receipt { position, incarnation: record.incarnation, revision: record.revision, documents, warnings }
+}

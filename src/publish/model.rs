@@ -1,0 +1,277 @@
+//! The shipped committer and catalog under many schedules of the model checker: `./test models`.
+//!
+//! The storage is a stand-in that yields where the real one waits for its sync, so that every other thread gets its turn
+//! there. Two mutations were tried against these tests, and each was caught: installing a state before the storage's
+//! commit returned, and comparing the guard when a publication is queued instead of when it is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shuttle::thread;
+
+use super::commit::{Answer, Committer};
+use super::stage::{Next, OnlineAt, Staged};
+use crate::catalog::{Catalog, State};
+use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
+use crate::storage::{
+    Commit, Damage, Head, Outcome, Record, RecordHeader, RecordKind, Storage, StorageError, StoredDocument,
+    Wanted,
+};
+use crate::sync::Mutex;
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
+use crate::trust::{Set, Verified};
+
+/// Guards and positions as the real storage has them; nothing is written.
+#[derive(Default)]
+struct Double(Mutex<Written>);
+
+#[derive(Default)]
+struct Written {
+    heads: BTreeMap<RepositoryName, Head>,
+    end: u64,
+    durable: u64,
+}
+
+impl Double {
+    fn durable(&self) -> Position {
+        Position::new(self.0.lock().durable)
+    }
+}
+
+impl Storage for Double {
+    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome> {
+        let mut written = self.0.lock();
+        let outcomes = group
+            .into_iter()
+            .map(|Commit { base, record }| {
+                let head = written.heads.get(&record.repository);
+                if head.map(|head| (head.incarnation, head.revision)) != base {
+                    return Outcome::Conflict;
+                }
+                written.end += 1;
+                let position = Position::new(written.end);
+                let head = Head {
+                    incarnation: record.incarnation,
+                    revision: record.revision,
+                    position,
+                    documents: 0,
+                    deleted: record.kind == RecordKind::Deletion,
+                };
+                written.heads.insert(record.repository, head);
+                Outcome::Committed(position)
+            })
+            .collect();
+        let end = written.end;
+        drop(written);
+        thread::yield_now();
+        self.0.lock().durable = end;
+        outcomes
+    }
+
+    fn heads(&self) -> Vec<(RepositoryName, Head)> {
+        Vec::new()
+    }
+
+    fn head(&self, repository: &RepositoryName) -> Option<Head> {
+        self.0.lock().heads.get(repository).cloned()
+    }
+
+    fn record(&self, _: Position) -> Result<Record, StorageError> {
+        Err(StorageError::Bug("the stand-in keeps no records"))
+    }
+
+    fn find(&self, _: &RepositoryName, _: &Wanted) -> Result<Option<StoredDocument>, StorageError> {
+        Ok(None)
+    }
+
+    fn headers(&self, _: Position, _: usize) -> Result<Vec<RecordHeader>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    fn end(&self) -> Position {
+        self.durable()
+    }
+
+    fn size(&self) -> Result<u64, StorageError> {
+        Ok(0)
+    }
+
+    fn reindex(&self, _: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn verify(&self, _: &mut dyn FnMut(u64, u64), _: &mut dyn FnMut(Damage)) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+struct World {
+    storage: Arc<Double>,
+    catalog: Arc<Catalog>,
+    committer: Committer,
+    set: Set,
+}
+
+impl World {
+    fn new(set: &Set) -> Arc<Self> {
+        let storage = Arc::new(Double::default());
+        let catalog = Arc::new(Catalog::new(Position::START));
+        let committer = Committer::new(storage.clone(), catalog.clone());
+        Arc::new(Self { storage, catalog, committer, set: set.clone() })
+    }
+
+    fn publish(&self, name: &str, base: Option<(u64, u64)>) -> bool {
+        let (incarnation, revision) = match base {
+            None => (1, 1),
+            Some((incarnation, revision)) => (incarnation, revision + 1),
+        };
+        let (incarnation, revision) = (Incarnation::new(incarnation), Revision::new(revision));
+        let state = State::new(incarnation, revision, self.set.clone(), [].into(), None);
+        let next = Some(Next { state, online: OnlineAt::There(None) });
+        self.commit(name, base, RecordKind::Publication, incarnation, revision, next)
+    }
+
+    fn delete(&self, name: &str, base: (u64, u64)) -> bool {
+        let (incarnation, revision) = (Incarnation::new(base.0), Revision::new(base.1 + 1));
+        self.commit(name, Some(base), RecordKind::Deletion, incarnation, revision, None)
+    }
+
+    fn commit(
+        &self,
+        name: &str,
+        base: Option<(u64, u64)>,
+        kind: RecordKind,
+        incarnation: Incarnation,
+        revision: Revision,
+        next: Option<Next>,
+    ) -> bool {
+        let record = Record {
+            kind,
+            repository: name.parse().unwrap(),
+            incarnation,
+            revision,
+            time: UnixTime::from_seconds(0),
+            timestamp: None,
+            documents: Vec::new(),
+            attachment: [].into(),
+        };
+        let base =
+            base.map(|(incarnation, revision)| (Incarnation::new(incarnation), Revision::new(revision)));
+        let staged = Staged { commit: Commit { base, record }, next, warnings: Vec::new() };
+        match self.committer.commit(staged).unwrap() {
+            Answer::Committed(_) => true,
+            Answer::Moved => false,
+        }
+    }
+
+    fn seen(&self, name: &str) -> Option<Position> {
+        self.catalog.entry(name)?.load().map(|current| current.position)
+    }
+}
+
+/// A whole set that nobody signed: the committer does not ask.
+fn set() -> Set {
+    const DIGEST: &str = r#"{"hashes":{"sha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},"length":0}"#;
+    let limits = Limits::default();
+    let file = |signed: String| format!(r#"{{"signed":{signed},"signatures":[]}}"#).into_bytes().into();
+    let key = r#""9d41a130c2da007df365b1304a5ff7d96641c50919e36bb5e067ddb2a94af2b9""#;
+    let role = format!(r#"{{"keyids":[{key}],"threshold":1}}"#);
+    let common = r#""expires":"2036-01-01T00:00:00Z","version":1"#;
+    let root = file(format!(
+        r#"{{"_type":"Root","consistent_snapshot":false,{common},"keys":{{{key}:{{"keytype":"ed25519","keyval":{{"private":null,"public":"2PZw84AnRXHu7/aRMwvw0BryHzQh+4XFHfb3TzQHoSE="}}}}}},"roles":{{"root":{role},"snapshot":{role},"targets":{role},"timestamp":{role}}}}}"#
+    ));
+    let targets = file(format!(
+        r#"{{"_type":"Targets","delegations":{{"keys":{{}},"roles":[]}},{common},"targets":{{}}}}"#
+    ));
+    let snapshot =
+        file(format!(r#"{{"_type":"Snapshot",{common},"meta":{{"root":{DIGEST},"targets":{DIGEST}}}}}"#));
+    let timestamp = file(format!(r#"{{"_type":"Timestamp",{common},"meta":{{"snapshot":{DIGEST}}}}}"#));
+    Set {
+        root: Arc::new(Verified::recovered(parse_root(root, &limits).unwrap())),
+        targets: Arc::new(Verified::recovered(parse_targets(RoleName::Targets, targets, &limits).unwrap())),
+        delegations: BTreeMap::new(),
+        snapshot: Arc::new(Verified::recovered(parse_snapshot(snapshot, &limits).unwrap())),
+        timestamp: Arc::new(Verified::recovered(parse_timestamp(timestamp, &limits).unwrap())),
+    }
+}
+
+fn explore(scenario: impl Fn(Arc<World>) + Send + Sync + 'static) {
+    let schedules = std::env::var("SHUTTLE_SCHEDULES").map_or(2_000, |text| text.parse().unwrap());
+    let set = set();
+    let scenario = Arc::new(scenario);
+    let (first, second) = (Arc::clone(&scenario), scenario);
+    let again = set.clone();
+    shuttle::check_random(move || first(World::new(&set)), schedules);
+    shuttle::check_pct(move || second(World::new(&again)), schedules, 3);
+}
+
+fn all(threads: Vec<thread::JoinHandle<bool>>) -> usize {
+    threads.into_iter().map(|thread| thread.join().unwrap()).filter(|committed| *committed).count()
+}
+
+#[test]
+fn of_many_publications_on_one_base_exactly_one_is_committed() {
+    explore(|world| {
+        let publish = |_| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.publish("a", None))
+        };
+        assert_eq!(all((0..3).map(publish).collect()), 1);
+        assert_eq!(world.seen("a"), Some(Position::new(1)));
+    });
+}
+
+#[test]
+fn whoever_is_told_of_a_commit_sees_it() {
+    explore(|world| {
+        let publish = |name: &'static str| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.publish(name, None) && world.seen(name).is_some())
+        };
+        assert_eq!(all(["a", "b", "c"].into_iter().map(publish).collect()), 3);
+    });
+}
+
+#[test]
+fn what_is_visible_is_durable_and_never_goes_back() {
+    explore(|world| {
+        let writer = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                (0..3).all(|before| world.publish("a", (before > 0).then_some((1, before))))
+            })
+        };
+        let other = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.publish("b", None))
+        };
+        let mut newest = None;
+        for _ in 0..4 {
+            let seen = world.seen("a");
+            assert!(seen >= newest, "{newest:?} was seen before {seen:?}");
+            assert!(seen.is_none_or(|seen| seen <= world.storage.durable()), "{seen:?} is not durable yet");
+            newest = seen;
+            thread::yield_now();
+        }
+        assert_eq!(all(vec![writer, other]), 2);
+    });
+}
+
+#[test]
+fn after_a_deletion_nobody_sees_the_life_that_ended() {
+    explore(|world| {
+        assert!(world.publish("a", None));
+        let publisher = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.publish("a", Some((1, 1))))
+        };
+        let deleted = world.delete("a", (1, 1));
+        let published = publisher.join().unwrap();
+        assert!(deleted != published, "both stood on one base");
+        assert_eq!(world.seen("a").is_none(), deleted);
+    });
+}

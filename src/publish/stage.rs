@@ -1,0 +1,99 @@
+//! `Complete` to `Staged`: the record to write and the state to show, so that after the write nothing can fail.
+
+use super::Warning;
+use super::base::Base;
+use super::complete::Complete;
+use crate::catalog::State;
+use crate::recover::{Attachment, Online};
+use crate::storage::{Commit, Record, RecordKind, StorageError, StoredDocument};
+use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
+use crate::trust::Delegated;
+
+/// Ready to be written and shown.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(super) commit: Commit,
+    /// `None`: the repository's life ends.
+    pub(super) next: Option<Next>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// The state that follows, still without a position.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(super) state: State,
+    pub(super) online: OnlineAt,
+}
+
+/// Where the sealed keys will stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OnlineAt {
+    /// In the record that is staged.
+    Here,
+    /// Where they stood, if anywhere.
+    There(Option<Position>),
+}
+
+/// Builds record and next state of a publication or a mirrored set.
+pub(crate) fn stage(complete: Complete, base: &Base, now: UnixTime) -> Result<Staged, StorageError> {
+    let Complete { set, new, first_used, warnings } = complete;
+    let online_at = if first_used.is_empty() { OnlineAt::There(base.online_at()) } else { OnlineAt::Here };
+    let online: Vec<_> = base.online().iter().cloned().chain(first_used).collect();
+    let is_new = |role: &RoleName| new.iter().any(|document| document.role() == role);
+    let attachment = Attachment {
+        online: match online_at {
+            OnlineAt::Here => Online::Here(online.clone()),
+            OnlineAt::There(None) => Online::None,
+            OnlineAt::There(Some(position)) => Online::At(position),
+        },
+        carried: set
+            .documents()
+            .filter(|document| !is_new(document.role()))
+            .map(|document| (document.role().clone(), *document.sha256()))
+            .collect(),
+        faulty: set
+            .delegations
+            .iter()
+            .filter(|(_, file)| matches!(file, Delegated::Faulty(_)))
+            .map(|(role, _)| role.clone())
+            .collect(),
+    };
+    let timestamp = set.timestamp.document();
+    let record = Record {
+        kind: RecordKind::Publication,
+        repository: base.repository().clone(),
+        incarnation: base.incarnation(),
+        revision: base.revision().next(),
+        time: now,
+        timestamp: Some((timestamp.version(), *timestamp.sha256())),
+        documents: new
+            .iter()
+            .map(|document| StoredDocument {
+                role: document.role().clone(),
+                version: document.version(),
+                sha256: *document.sha256(),
+                bytes: document.bytes().clone(),
+            })
+            .collect(),
+        attachment: attachment.encode()?,
+    };
+    let before = base.current().map(|current| &current.state);
+    let state = State::new(record.incarnation, record.revision, set, online.into(), before);
+    let next = Some(Next { state, online: online_at });
+    Ok(Staged { commit: Commit { base: base.guard(), record }, next, warnings })
+}
+
+/// Builds the record that ends a repository's life.
+pub(super) fn stage_deletion(repository: &RepositoryName, base: &Base, now: UnixTime) -> Staged {
+    let record = Record {
+        kind: RecordKind::Deletion,
+        repository: repository.clone(),
+        incarnation: base.incarnation(),
+        revision: base.revision().next(),
+        time: now,
+        timestamp: None,
+        documents: Vec::new(),
+        attachment: [].into(),
+    };
+    Staged { commit: Commit { base: base.guard(), record }, next: None, warnings: Vec::new() }
+}

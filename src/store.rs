@@ -1,0 +1,304 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::catalog::{Catalog, Lookup};
+use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
+use crate::feed::Changes;
+use crate::maintain::{self, Progress, VerifyReport};
+use crate::metadata::{Document, Limits};
+use crate::publish::{
+    self, Committer, DeleteError, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Publisher, Receipt,
+    Upload,
+};
+use crate::recover::Loader;
+use crate::storage::device::Device;
+use crate::storage::local::{Behind, LocalOptions, LocalStorage};
+use crate::storage::{Storage, StorageError};
+use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
+use crate::trust::CompleteSet;
+use crate::view::{self, Documents, View, Which};
+
+/// How a store is opened.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// What signs for the roles that the store holds. None by default: then the store takes what others signed whole.
+    pub online_keys: Arc<dyn OnlineKeys>,
+    /// How long what it signs is valid.
+    pub lifetimes: Lifetimes,
+    /// How much of anything one file may hold.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            online_keys: Arc::new(NoOnlineKeys),
+            lifetimes: Lifetimes::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Options {
+    /// With online keys behind a port.
+    #[must_use]
+    pub fn with_online_keys(mut self, online_keys: impl OnlineKeys) -> Self {
+        self.online_keys = Arc::new(online_keys);
+        self
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("lifetimes", &self.lifetimes)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A trust store: every repository's signed metadata, durable, and its tags in memory.
+///
+/// Cheap to clone; clones are one store. May be used from many threads, and from async code on a blocking thread.
+/// Dropping the last clone closes it cleanly, which an application that wants to hear of failures does by
+/// [`Store::close`] itself; views and receipts outlive it. A publication that ends before its write, by an error or by a
+/// panic in a port, leaves nothing behind.
+#[derive(Clone)]
+pub struct Store(Arc<Engine>);
+
+struct Engine {
+    publisher: Publisher,
+}
+
+impl Store {
+    /// Opens the store in `folder`, or makes one there. One process at a time has it open.
+    ///
+    /// After a crash this brings everything back that was acknowledged, and writes what may not be on disk anew before it
+    /// serves it.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] names who has it open; [`StorageError::Corrupt`] and [`StorageError::LostRecords`] refuse a
+    /// store that lost what it had acknowledged; [`StorageError::NewerFormat`] wants a newer release.
+    ///
+    /// # Cost
+    /// Reading the checkpoint and the journal after it; repositories are loaded when they are first asked for.
+    pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, StorageError> {
+        Ok(Self::on(Arc::new(LocalStorage::open(folder.as_ref(), LocalOptions::default())?), options))
+    }
+
+    /// Opens the store on a device of one's own; its index is held in memory.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_on(device: Arc<dyn Device>, options: Options) -> Result<Self, StorageError> {
+        Ok(Self::on(
+            Arc::new(LocalStorage::on_device(device, Behind::in_memory(), LocalOptions::default())?),
+            options,
+        ))
+    }
+
+    /// A new store that lives no longer than its last clone.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the system gives no randomness.
+    pub fn in_memory(options: Options) -> Result<Self, StorageError> {
+        Ok(Self::on(Arc::new(LocalStorage::in_memory()?), options))
+    }
+
+    fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
+        let catalog = Arc::new(Catalog::new(storage.end()));
+        for (repository, head) in storage.heads() {
+            if !head.deleted {
+                catalog.add_cold(repository);
+            }
+        }
+        let publisher = Publisher {
+            committer: Committer::new(Arc::clone(&storage), Arc::clone(&catalog)),
+            loader: Loader { catalog, storage, limits: options.limits },
+            online: options.online_keys,
+            lifetimes: options.lifetimes,
+        };
+        Self(Arc::new(Engine { publisher }))
+    }
+
+    /// Publishes an author's new metadata, all of it or none.
+    ///
+    /// When this returns `Ok`, the change is on disk and every later read sees it; views taken before keep what they
+    /// pinned. An empty upload renews the roles that the store signs. Where another publication of other roles came
+    /// between, this one is verified again on the newer state by itself.
+    ///
+    /// # Errors
+    /// [`PublishError`] says which role broke which rule, and [`PublishError::fault`] who must act. Nothing was written,
+    /// except that after [`PublishError::Storage`] the outcome is unknown until the store is reopened.
+    ///
+    /// # Cost
+    /// Reading and verifying the uploaded files, one append of about their size, one sync shared with whoever else
+    /// publishes at the time.
+    pub fn publish(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+        now: UnixTime,
+    ) -> Result<Receipt, PublishError> {
+        publish::publish(&self.0.publisher, repository, upload, now)
+    }
+
+    /// Takes a complete set that another server signed, checked as a client checks it.
+    ///
+    /// A set that is known already answers with the position it has and no documents. Expiry is a warning.
+    ///
+    /// # Errors
+    /// [`MirrorError`], as [`Store::publish`].
+    pub fn mirror(
+        &self,
+        repository: &RepositoryName,
+        set: &CompleteSet,
+        now: UnixTime,
+    ) -> Result<Receipt, MirrorError> {
+        publish::mirror(&self.0.publisher, repository, set, now)
+    }
+
+    /// Ends the life of a repository at once; `None` if it does not live. Published anew, it begins at version 1.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn delete(&self, repository: &RepositoryName, now: UnixTime) -> Result<Option<Receipt>, DeleteError> {
+        publish::delete(&self.0.publisher, repository, now)
+    }
+
+    /// What `tag` stands for at `now`: already verified, by Docker's rule (`targets/releases` first, then `targets`).
+    ///
+    /// # Errors
+    /// [`StorageError`] only where the repository is cold and cannot be loaded.
+    ///
+    /// # Cost
+    /// Warm: two hashes and two probes in memory, no lock. Cold: one load of the repository.
+    pub fn lookup(&self, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
+        view::lookup(&self.0.publisher.loader, repository, tag, now)
+    }
+
+    /// Pins a repository as it is now; `None` if it does not live.
+    ///
+    /// # Errors
+    /// [`StorageError`] only where the repository is cold and cannot be loaded.
+    pub fn view(&self, repository: &RepositoryName) -> Result<Option<View>, StorageError> {
+        Ok(self.0.publisher.loader.current(repository)?.map(View::new))
+    }
+
+    /// A document that the repository published in its present life, by version or SHA-256, bit for bit.
+    ///
+    /// # Errors
+    /// [`StorageError`] if it is there but cannot be read.
+    pub fn history(
+        &self,
+        repository: &RepositoryName,
+        role: &RoleName,
+        which: impl Into<Which>,
+    ) -> Result<Option<Document>, StorageError> {
+        view::history(&*self.0.publisher.loader.storage, repository, role, which.into())
+    }
+
+    /// Every document that the present life of a repository has published, oldest first; none if it does not live.
+    ///
+    /// # Cost
+    /// Reads the headers of the whole journal, page by page as it is asked.
+    pub fn documents(&self, repository: &RepositoryName) -> Documents {
+        Documents::new(Arc::clone(&self.0.publisher.loader.storage), repository)
+    }
+
+    /// The names of all repositories that live, sorted.
+    pub fn repositories(&self) -> Vec<RepositoryName> {
+        self.0.publisher.loader.catalog.names()
+    }
+
+    /// What happened after a position, oldest first; from [`Position::START`] on for all of it.
+    pub fn changes(&self, after: Position) -> Changes {
+        let loader = &self.0.publisher.loader;
+        Changes::new(Arc::clone(&loader.storage), Arc::clone(&loader.catalog), after)
+    }
+
+    /// Waits until something after `position` is visible, at most so long; answers whether it is.
+    pub fn wait_for_change(&self, after: Position, at_most: Duration) -> bool {
+        self.0.publisher.loader.catalog.arrivals().wait(after, at_most)
+    }
+
+    /// The public key that signs for `role` in this repository, or that would in its first publication.
+    ///
+    /// # Errors
+    /// [`OnlineKeyRefused`].
+    pub fn online_key(
+        &self,
+        repository: &RepositoryName,
+        role: OnlineRole,
+    ) -> Result<PublicKey, OnlineKeyRefused> {
+        publish::online_key(&self.0.publisher, repository, role)
+    }
+
+    /// The public key to list next for `role` in order to rotate it: the same at each call until it has signed.
+    ///
+    /// # Errors
+    /// [`OnlineKeyRefused`].
+    pub fn pending_key(
+        &self,
+        repository: &RepositoryName,
+        role: OnlineRole,
+    ) -> Result<PublicKey, OnlineKeyRefused> {
+        publish::pending_key(&self.0.publisher, repository, role)
+    }
+
+    /// Position of the newest commit: whatever is read after asking shows it or a later one, so that who reads and then
+    /// follows [`Store::changes`] from here on misses nothing.
+    pub fn position(&self) -> Position {
+        self.0.publisher.loader.catalog.arrivals().newest()
+    }
+
+    /// How many bytes the store takes on disk.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn size(&self) -> Result<u64, StorageError> {
+        self.0.publisher.loader.storage.size()
+    }
+
+    /// Makes the index anew from the journal. `progress` hears records done and in all.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {
+        self.0.publisher.loader.storage.reindex(progress)
+    }
+
+    /// Checks every record, digest, signature and tag table, and the index against the journal.
+    ///
+    /// # Errors
+    /// [`StorageError`] if reading itself is impossible; what is wrong stands in the report.
+    pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
+        let loader = &self.0.publisher.loader;
+        maintain::verify(&*loader.storage, &loader.limits, progress)
+    }
+
+    /// Seals the journal and writes a checkpoint. Every later write is refused; reads go on. Idempotent.
+    ///
+    /// # Errors
+    /// [`StorageError`]: nothing acknowledged is lost, but the next open has to recover.
+    pub fn close(&self) -> Result<(), StorageError> {
+        self.0.publisher.loader.storage.close()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.publisher.loader.storage.close() {
+            tracing::error!(%error, "the store could not be closed cleanly; the next open will recover it");
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("position", &self.position()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! The locks that the committer and the catalog are built from: `parking_lot`'s, or the model checker's under
+//! `--cfg shuttle`, which runs the very same code through many schedules.
+
+#[cfg(shuttle)]
+use std::sync::PoisonError;
+
+#[cfg(not(shuttle))]
+use parking_lot as locks;
+#[cfg(shuttle)]
+use shuttle::sync as locks;
+
+pub(crate) type MutexGuard<'a, T> = locks::MutexGuard<'a, T>;
+
+/// Mutual exclusion. A panic elsewhere does not poison.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(locks::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(locks::Mutex::new(value))
+    }
+
+    #[cfg(not(shuttle))]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock()
+    }
+
+    #[cfg(shuttle)]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for another thread's word.
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(locks::Condvar);
+
+impl Condvar {
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    #[cfg(not(shuttle))]
+    pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(&mut guard);
+        guard
+    }
+
+    #[cfg(shuttle)]
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An atomic, shared, optional pointer: readers take no lock.
+#[derive(Debug)]
+pub(crate) struct Pointer<T> {
+    #[cfg(not(shuttle))]
+    value: arc_swap::ArcSwapOption<T>,
+    #[cfg(shuttle)]
+    value: Mutex<Option<std::sync::Arc<T>>>,
+}
+
+impl<T> Pointer<T> {
+    pub(crate) fn empty() -> Self {
+        Self {
+            #[cfg(not(shuttle))]
+            value: arc_swap::ArcSwapOption::empty(),
+            #[cfg(shuttle)]
+            value: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn load(&self) -> Option<std::sync::Arc<T>> {
+        #[cfg(not(shuttle))]
+        return self.value.load_full();
+        #[cfg(shuttle)]
+        return self.value.lock().clone();
+    }
+
+    /// Answers from the value while it cannot be freed, without counting a reference.
+    pub(crate) fn with<A>(&self, answer: impl FnOnce(Option<&T>) -> A) -> A {
+        #[cfg(not(shuttle))]
+        return answer(self.value.load().as_deref());
+        #[cfg(shuttle)]
+        return answer(self.load().as_deref());
+    }
+
+    pub(crate) fn store(&self, value: std::sync::Arc<T>) {
+        #[cfg(not(shuttle))]
+        self.value.store(Some(value));
+        #[cfg(shuttle)]
+        {
+            *self.value.lock() = Some(value);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What was published before, bit for bit.
+
+use std::fmt;
+use std::sync::Arc;
+use std::vec;
+
+use crate::metadata::Document;
+use crate::storage::{RecordHeader, Storage, StorageError, StoredDocument, Wanted};
+use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, UnixTime, Version};
+
+/// How a document of the past is named.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the wire has these two")]
+pub enum Which {
+    /// By version. After a delegation was removed and made anew a version may stand twice: the newest answers.
+    Version(Version),
+    /// By SHA-256 of its bytes.
+    Sha256(Sha256),
+}
+
+impl From<Version> for Which {
+    fn from(version: Version) -> Self {
+        Self::Version(version)
+    }
+}
+
+impl From<Sha256> for Which {
+    fn from(sha256: Sha256) -> Self {
+        Self::Sha256(sha256)
+    }
+}
+
+/// The document, digests checked, or `None` if this life of the repository never published it.
+pub(crate) fn history(
+    storage: &dyn Storage,
+    repository: &RepositoryName,
+    role: &RoleName,
+    which: Which,
+) -> Result<Option<Document>, StorageError> {
+    let wanted = match which {
+        Which::Version(version) => Wanted::Version(role.clone(), version),
+        Which::Sha256(sha256) => Wanted::Digest(role.clone(), sha256),
+    };
+    let found = storage.find(repository, &wanted)?;
+    Ok(found.map(|StoredDocument { role, version, sha256, bytes }| {
+        Document::stored(role, version, sha256, bytes)
+    }))
+}
+
+/// One document of a repository's history, without its bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DocumentEntry {
+    /// Of the commit that published it.
+    pub position: Position,
+    /// The committer's `now`.
+    pub time: UnixTime,
+    /// Whose file it is.
+    pub role: RoleName,
+    /// Its version.
+    pub version: Version,
+    /// Of its exact bytes: what asks for them.
+    pub sha256: Sha256,
+    /// Of the same.
+    pub length: u64,
+}
+
+/// Every document that the present life of a repository has published, oldest first. Reads the journal's headers in pages
+/// as it goes.
+pub struct Documents {
+    storage: Arc<dyn Storage>,
+    /// Whose, and which life of it; `None` where nothing lives, or once reading has failed.
+    of: Option<(RepositoryName, Incarnation)>,
+    after: Position,
+    page: vec::IntoIter<DocumentEntry>,
+}
+
+impl Documents {
+    const PAGE: usize = 256;
+
+    pub(crate) fn new(storage: Arc<dyn Storage>, repository: &RepositoryName) -> Self {
+        let head = storage.head(repository).filter(|head| !head.deleted);
+        let of = head.map(|head| (repository.clone(), head.incarnation));
+        Self { storage, of, after: Position::START, page: Vec::new().into_iter() }
+    }
+}
+
+impl Iterator for Documents {
+    type Item = Result<DocumentEntry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.page.next() {
+                return Some(Ok(entry));
+            }
+            let (repository, incarnation) = self.of.as_ref()?;
+            let headers = match self.storage.headers(self.after, Self::PAGE) {
+                Ok(headers) => headers,
+                Err(error) => {
+                    self.of = None;
+                    return Some(Err(error));
+                }
+            };
+            self.after = headers.last()?.position;
+            let theirs = |header: &RecordHeader| {
+                header.repository == *repository && header.incarnation == *incarnation
+            };
+            let entries: Vec<_> = headers.into_iter().filter(theirs).flat_map(entries).collect();
+            self.page = entries.into_iter();
+        }
+    }
+}
+
+fn entries(header: RecordHeader) -> impl Iterator<Item = DocumentEntry> {
+    let RecordHeader { position, time, documents, .. } = header;
+    documents.into_iter().map(move |document| DocumentEntry {
+        position,
+        time,
+        role: document.role,
+        version: document.version,
+        sha256: document.sha256,
+        length: document.length,
+    })
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents").field("of", &self.of).field("after", &self.after).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading: one tag from memory ([`lookup`]), everything of one publication through a pinned [`View`], and what was
+//! published before (`history`). Nothing here writes.
+
+mod lookup;
+mod history;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use history::history;
+pub use history::{DocumentEntry, Documents, Which};
+pub(crate) use lookup::lookup;
+
+use crate::catalog::{Current, Lookup, Target};
+use crate::metadata::Document;
+use crate::terms::{Incarnation, Position, Revision, RoleName, UnixTime};
+use crate::trust::Paths;
+
+/// One repository as one publication left it.
+///
+/// Everything read through a view comes from that publication, whatever is published or deleted meanwhile. A view costs
+/// no more than a pointer; what it pins is freed when the last view of it is dropped. It outlives its store.
+#[derive(Clone)]
+pub struct View(Arc<Current>);
+
+/// A tag as one role has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RoleTarget<'v> {
+    /// The tag.
+    pub tag: &'v str,
+    /// SHA-256 of what it stands for, where the publisher gave one.
+    pub sha256: Option<crate::terms::Sha256>,
+    /// Length of the same, in bytes.
+    pub length: u64,
+}
+
+impl View {
+    pub(crate) fn new(current: Arc<Current>) -> Self {
+        Self(current)
+    }
+
+    /// Position of the publication in the order of all commits.
+    pub fn position(&self) -> Position {
+        self.0.position
+    }
+
+    /// How many publications this life of the repository had seen.
+    pub fn revision(&self) -> Revision {
+        self.0.state.revision
+    }
+
+    /// Which life of the repository.
+    pub fn incarnation(&self) -> Incarnation {
+        self.0.state.incarnation
+    }
+
+    /// What `tag` stands for at `now`; never [`Lookup::NoSuchRepository`].
+    pub fn lookup(&self, tag: &str, now: UnixTime) -> Lookup {
+        self.0.state.tags.lookup(tag, now)
+    }
+
+    /// Every tag that [`View::lookup`] would find if nothing were expired, in no order.
+    pub fn tags(&self) -> impl Iterator<Item = (&str, Target)> {
+        self.0.state.tags.iter()
+    }
+
+    /// The exact bytes of a role's file; `None` if the role has none.
+    pub fn document(&self, role: &RoleName) -> Option<&Document> {
+        self.0.state.set.document(role)
+    }
+
+    /// Every file of the publication's set, from the root down.
+    pub fn documents(&self) -> impl Iterator<Item = &Document> {
+        self.0.state.set.documents()
+    }
+
+    /// The tags of one role alone, `targets` or a delegation, inside its paths; empty for a role whose file is missing or
+    /// not believed by clients.
+    pub fn targets_of(&self, role: &RoleName) -> impl Iterator<Item = RoleTarget<'_>> {
+        let set = &self.0.state.set;
+        let paths: Paths = set.paths_of(role);
+        let entries = set.tags_of(role).into_iter().flat_map(|file| &file.body().targets);
+        entries.filter(move |entry| paths.allow(entry.tag.as_str())).map(|entry| RoleTarget {
+            tag: entry.tag.as_str(),
+            sha256: entry.sha256,
+            length: entry.length,
+        })
+    }
+
+    /// The earliest expiry of root, targets, snapshot and timestamp, and whose it is: a server serves on after it, a
+    /// client refuses.
+    pub fn expires(&self) -> (UnixTime, &RoleName) {
+        let (expires, role) = self.0.state.tags.lapses();
+        (*expires, role)
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("position", &self.position())
+            .field("revision", &self.revision())
+            .finish()
+    }
+}
