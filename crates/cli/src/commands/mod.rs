@@ -1,0 +1,37 @@
+//! One file for each command, or for what belongs together. Each opens the store, asks it, and shows the answer.
+
+mod changes;
+mod delete;
+mod documents;
+mod import;
+mod lookup;
+mod maintain;
+mod pages;
+mod quickstart;
+mod replay;
+mod repositories;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
+    let output = Output::new(cli.output);
+    match &cli.command {
+        Command::Quickstart(args) => quickstart::quickstart(args, output),
+        Command::Replay(args) => replay::replay(args, output),
+        Command::Import(args) => import::import(args, output),
+        Command::Lookup(args) => lookup::lookup(args, output),
+        Command::Tags(args) => lookup::tags(args, output),
+        Command::Repositories(args) => repositories::repositories(args, output),
+        Command::Show(args) => documents::show(args),
+        Command::History(args) => documents::history(args, output),
+        Command::Changes(args) => changes::changes(args, output),
+        Command::Delete(args) => delete::delete(args, output),
+        Command::Reindex(args) => maintain::reindex(args, output),
+        Command::Verify(args) => maintain::verify(args, output),
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
+    }
+}

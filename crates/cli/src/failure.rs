@@ -1,0 +1,226 @@
+use std::io;
+use std::path::PathBuf;
+
+use tufstore::terms::{InvalidRepositoryName, RepositoryName, RoleName, UnixTime};
+use tufstore::{DeleteError, Fault, MirrorError, PublishError, StorageError};
+
+use crate::exit::Exit;
+use crate::trace::TraceError;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A repository was not deleted.
+    #[error("{repository} could not be deleted")]
+    Delete { repository: RepositoryName, source: DeleteError },
+    /// Metadata on the way to the tag is past its time.
+    #[error("{repository}: {role} expired at {since}, so what the tag stands for cannot be relied on")]
+    Expired { repository: RepositoryName, role: RoleName, since: UnixTime },
+    /// A file of the user's, or a stream.
+    #[error("{doing} failed")]
+    File { doing: String, source: io::Error },
+    /// Nothing in a folder could be taken.
+    #[error("{} holds no complete set of metadata", folder.display())]
+    NothingToImport { folder: PathBuf },
+    /// Some sets of a folder were refused.
+    #[error("{repository}: {refused} of the sets were refused")]
+    ImportRefused { repository: RepositoryName, refused: usize, source: Box<MirrorError> },
+    /// The keys folder would lie in the data folder.
+    #[error("the keys folder {} lies in the data folder", keys.display())]
+    KeysInData { keys: PathBuf },
+    /// Private keys cannot be made, read or saved.
+    #[error("{doing} failed")]
+    Keys { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// No name for the keys folder can be made.
+    #[error("{} has no name that a keys folder beside it could be named after", data.display())]
+    KeysUnnamed { data: PathBuf },
+    /// The store has other tags than the trace says.
+    #[error(
+        "{wrong} of {all} tags stand for something else than the trace says, {repository} {tag} among them"
+    )]
+    Mismatch { wrong: u64, all: u64, repository: RepositoryName, tag: String },
+    /// A deletion that nobody confirmed.
+    #[error("{repository} was not deleted: deleting cannot be undone and was not confirmed")]
+    NotConfirmed { repository: RepositoryName },
+    /// A folder that should be empty.
+    #[error("{} exists and is not empty", folder.display())]
+    NotEmpty { folder: PathBuf },
+    /// No store in that folder.
+    #[error("there is no store in {}", folder.display())]
+    NoStore { folder: PathBuf },
+    /// Verification found something.
+    #[error("the store is not sound: {findings} findings")]
+    NotSound { findings: usize },
+    /// No such document.
+    #[error("{repository} has published no {role} {which}")]
+    NoSuchDocument { repository: RepositoryName, role: RoleName, which: String },
+    /// No such repository.
+    #[error("nothing is published under the name {repository}")]
+    NoSuchRepository { repository: RepositoryName },
+    /// No such tag.
+    #[error("{repository} has no tag {tag:?}")]
+    NoSuchTag { repository: RepositoryName, tag: String },
+    /// The store cannot be opened.
+    #[error("the store in {} cannot be opened", folder.display())]
+    Open { folder: PathBuf, source: StorageError },
+    /// Standard output is closed or full.
+    #[error("the result could not be written")]
+    Output(#[source] io::Error),
+    /// A publication was refused.
+    #[error("{repository}: the publication was refused")]
+    Publish { repository: RepositoryName, source: Box<PublishError> },
+    /// The store failed at work.
+    #[error("{doing} failed")]
+    Storage { doing: &'static str, source: StorageError },
+    /// A trace names a repository that no store can have.
+    #[error("the trace's repository {name:?} cannot be a repository's name")]
+    TraceName { name: String, source: InvalidRepositoryName },
+    /// A trace cannot be read.
+    #[error("the trace cannot be read")]
+    Trace(#[from] TraceError),
+}
+
+impl Failure {
+    /// For `map_err`: what the store was asked for when it failed.
+    pub(crate) fn storage(doing: &'static str) -> impl FnOnce(StorageError) -> Self {
+        move |source| Self::Storage { doing, source }
+    }
+
+    /// For `map_err`: what was done to a file of the user's.
+    pub(crate) fn file(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::File { doing, source }
+    }
+
+    /// For `map_err`: what private keys were wanted for.
+    pub(crate) fn keys<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        doing: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |source| Self::Keys { doing, source: source.into() }
+    }
+
+    /// What the process ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::NoSuchDocument { .. }
+            | Self::NoSuchRepository { .. }
+            | Self::NoSuchTag { .. }
+            | Self::NotSound { .. } => Exit::No,
+            Self::NotConfirmed { .. } | Self::KeysInData { .. } | Self::KeysUnnamed { .. } => Exit::Usage,
+            Self::Expired { .. } => Exit::Expired,
+            // Who reads only the beginning has what they wanted.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+            Self::Delete { .. }
+            | Self::File { .. }
+            | Self::ImportRefused { .. }
+            | Self::Keys { .. }
+            | Self::Mismatch { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoStore { .. }
+            | Self::NothingToImport { .. }
+            | Self::Open { .. }
+            | Self::Output(_)
+            | Self::Publish { .. }
+            | Self::Storage { .. }
+            | Self::TraceName { .. }
+            | Self::Trace(_) => Exit::Failure,
+        }
+    }
+
+    /// Who must act, where the engine says so.
+    pub(crate) fn who_acts(&self) -> Option<&'static str> {
+        let fault = match self {
+            Self::Delete { source, .. } => source.fault(),
+            Self::Expired { .. } => Fault::Publisher,
+            Self::ImportRefused { source, .. } => source.fault(),
+            Self::Publish { source, .. } => source.fault(),
+            Self::Open { .. } | Self::Storage { .. } => Fault::Operator,
+            Self::File { .. }
+            | Self::KeysInData { .. }
+            | Self::KeysUnnamed { .. }
+            | Self::Keys { .. }
+            | Self::Mismatch { .. }
+            | Self::NotConfirmed { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoStore { .. }
+            | Self::NotSound { .. }
+            | Self::NothingToImport { .. }
+            | Self::NoSuchDocument { .. }
+            | Self::NoSuchRepository { .. }
+            | Self::NoSuchTag { .. }
+            | Self::Output(_)
+            | Self::TraceName { .. }
+            | Self::Trace(_) => return None,
+        };
+        Some(match fault {
+            Fault::Publisher => "the repository's publisher",
+            Fault::Race => "whoever came second: look at the newer state, then try again",
+            Fault::Operator => "whoever runs the store",
+        })
+    }
+
+    /// The next step that helps.
+    pub(crate) fn what_to_do(&self) -> Option<&'static str> {
+        match self {
+            Self::Expired { .. } => Some(
+                "have the role signed anew; `tufstore show` writes the expired file, `tufstore history` lists all",
+            ),
+            Self::ImportRefused { .. } => {
+                Some("fetch the files again from the server; the sets before were taken")
+            }
+            Self::KeysUnnamed { .. } => Some("name the keys folder with --keys"),
+            Self::KeysInData { .. } => Some("name a folder outside of the data folder with --keys"),
+            Self::Keys { .. } => {
+                Some("use the keys folder that the store was made with, or begin with an empty store")
+            }
+            Self::Mismatch { .. } => {
+                Some("if the store holds nothing but this trace, run `tufstore verify` and report this")
+            }
+            Self::NotConfirmed { .. } => Some("give --yes, or answer y at a terminal"),
+            Self::NotEmpty { .. } => Some("name a folder that does not exist yet"),
+            Self::NoStore { .. } => Some(
+                "name the store's folder with --data or TUFSTORE_DATA; `tufstore quickstart --keep DIR` and `tufstore import` make one",
+            ),
+            Self::NotSound { .. } => Some("see the findings on standard output, each with what to do"),
+            Self::NothingToImport { .. } => Some(
+                "name the folder with root, timestamp, snapshot, targets and every delegation that the snapshot names",
+            ),
+            Self::NoSuchDocument { .. } => Some("`tufstore history` lists what is there"),
+            Self::NoSuchRepository { .. } => Some("`tufstore repositories` lists what is there"),
+            Self::NoSuchTag { .. } => Some("`tufstore tags` lists what is there"),
+            Self::Open { source, .. }
+            | Self::Storage { source, .. }
+            | Self::Delete { source: DeleteError::Storage(source), .. } => Some(storage(source)),
+            Self::Publish { source, .. } => {
+                if let PublishError::Storage(source) = &**source {
+                    Some(storage(source))
+                } else {
+                    None
+                }
+            }
+            Self::Delete { .. }
+            | Self::File { .. }
+            | Self::Output(_)
+            | Self::TraceName { .. }
+            | Self::Trace(_) => None,
+        }
+    }
+}
+
+/// The next step that helps when the store itself failed.
+fn storage(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Bug(_) => "please report it, with this message",
+        StorageError::Corrupt { .. } | StorageError::LostRecords { .. } => {
+            "restore the folder's files from a backup; `tufstore verify` says what is damaged"
+        }
+        StorageError::Index { .. } => "run `tufstore reindex`",
+        StorageError::InUse { .. } => {
+            "stop that process, or ask it; a store is open in one process at a time"
+        }
+        StorageError::Io { .. } => "see that the disk has room and the folder may be written, then try again",
+        StorageError::NewerFormat { .. } => "use a newer release of tufstore",
+        StorageError::Closed | StorageError::Halted | _ => "open the store again",
+    }
+}

@@ -1,0 +1,3 @@
+//! Taking over metadata that lies in files.
+
+pub(crate) mod folder;
