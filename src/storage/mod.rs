@@ -48,7 +48,7 @@ pub(crate) struct Record {
     pub(crate) kind: RecordKind,
     pub(crate) repository: RepositoryName,
     pub(crate) incarnation: Incarnation,
-    /// The count after this record; for a deletion, that of the life it ends.
+    /// The count after this record; a deletion counts as well.
     pub(crate) revision: Revision,
     pub(crate) time: UnixTime,
     /// The timestamp that this record makes current; none in a deletion.
