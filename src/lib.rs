@@ -81,6 +81,12 @@
 //! # }
 //! ```
 //!
+//! # Metrics
+//!
+//! Through the `metrics` facade, for whoever installs a recorder: `tufstore_commits_total` (counter),
+//! `tufstore_commit_seconds` (histogram; a group of commits, written and synced), `tufstore_sync_seconds` (histogram; one
+//! sync of one file). [`Store::status`] says the rest.
+//!
 //! # Features
 //!
 //! - `sled` (on by default): the index lies in a sled database. Without it the index is held in memory and made anew from
@@ -116,7 +122,7 @@ pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
     DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload, Warning,
 };
-pub use storage::StorageError;
+pub use storage::{Status, StorageError};
 pub use store::{Options, Store};
 pub use trust::{CompleteSet, TrustError};
 pub use view::{DocumentEntry, Documents, RoleTarget, View, Which};

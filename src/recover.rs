@@ -132,7 +132,7 @@ pub(crate) fn load(
         Online::At(position) => (online_keys(storage, repository, position)?, Some(position)),
     };
     let set = set(repository, files, &attachment.faulty, limits)?;
-    let state = State::new(head.incarnation, head.revision, set, online.into(), None);
+    let state = State::new(head.incarnation, head.revision, record.time, set, online.into(), None);
     Ok(Current { position: head.position, online_at, state })
 }
 

@@ -15,7 +15,7 @@ use crate::publish::{
 use crate::recover::Loader;
 use crate::storage::device::Device;
 use crate::storage::local::{Behind, LocalOptions, LocalStorage};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
 use crate::view::{self, Documents, View, Which};
@@ -255,12 +255,15 @@ impl Store {
         self.0.publisher.loader.catalog.arrivals().newest()
     }
 
-    /// How many bytes the store takes on disk.
+    /// How the store is doing, for those who watch it. Waits for no write.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn size(&self) -> Result<u64, StorageError> {
-        self.0.publisher.loader.storage.size()
+    ///
+    /// # Cost
+    /// Asks for the length of each of its files.
+    pub fn status(&self) -> Result<Status, StorageError> {
+        self.0.publisher.loader.storage.status()
     }
 
     /// Makes the index anew from the journal. `progress` hears records done and in all.

@@ -95,3 +95,17 @@ impl<T> Pointer<T> {
         }
     }
 }
+
+/// How long something took, for the metrics that an embedder may collect; no decision depends on it.
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "measures what was done, and decides nothing")]
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

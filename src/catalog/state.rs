@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::TagTable;
 use crate::crypto::SealedKey;
-use crate::terms::{Incarnation, Revision};
+use crate::terms::{Incarnation, Revision, UnixTime};
 use crate::trust::Set;
 
 /// A repository as one publication left it.
@@ -10,6 +10,8 @@ use crate::trust::Set;
 pub(crate) struct State {
     pub(crate) incarnation: Incarnation,
     pub(crate) revision: Revision,
+    /// The publication's `now`.
+    pub(crate) published: UnixTime,
     pub(crate) set: Set,
     /// The sealed keys that have signed in this life, in that order.
     pub(crate) online: Arc<[SealedKey]>,
@@ -23,11 +25,12 @@ impl State {
     pub(crate) fn new(
         incarnation: Incarnation,
         revision: Revision,
+        published: UnixTime,
         set: Set,
         online: Arc<[SealedKey]>,
         before: Option<&Self>,
     ) -> Self {
         let tags = TagTable::new(&set, before.map(|state| (&state.set, &state.tags)));
-        Self { incarnation, revision, set, online, tags }
+        Self { incarnation, revision, published, set, online, tags }
     }
 }

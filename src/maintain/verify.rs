@@ -191,7 +191,8 @@ fn compare(
 ) -> Result<u64, String> {
     let head = storage.head(repository).ok_or("it has no head")?;
     let served = recover::load(storage, limits, repository, &head).map_err(explain)?;
-    let derived = State::new(head.incarnation, head.revision, followed, [].into(), None);
+    let derived =
+        State::new(head.incarnation, head.revision, served.state.published, followed, [].into(), None);
     let same_files = served.state.set.documents().eq(derived.set.documents());
     if !same_files || !served.state.tags.same(&derived.tags) {
         return Err("what is served is not what the signatures say".to_owned());

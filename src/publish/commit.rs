@@ -9,7 +9,7 @@ use super::install::{Committed, install};
 use super::stage::Staged;
 use crate::catalog::Catalog;
 use crate::storage::{Outcome, Storage, StorageError};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, Stopwatch};
 
 /// The one place through which records become durable and states visible.
 pub(crate) struct Committer {
@@ -68,7 +68,10 @@ impl Committer {
 
     fn run(&self, group: Vec<(u64, Staged)>) -> Vec<(u64, Result<Answer, StorageError>)> {
         let commits = group.iter().map(|(_, staged)| staged.commit.clone()).collect();
+        let watch = Stopwatch::start();
         let mut outcomes = self.storage.commit(commits);
+        metrics::histogram!("tufstore_commit_seconds").record(watch.elapsed());
+        metrics::counter!("tufstore_commits_total").increment(group.len().try_into().unwrap_or(u64::MAX));
         let lost = || Outcome::Unknown(StorageError::Bug("a commit went without an outcome"));
         outcomes.resize_with(group.len(), lost);
         let answer = |((ticket, staged), outcome)| {

@@ -14,8 +14,8 @@ use super::stage::{Next, OnlineAt, Staged};
 use crate::catalog::{Catalog, State};
 use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
-    Commit, Damage, Head, Outcome, Record, RecordHeader, RecordKind, Storage, StorageError, StoredDocument,
-    Wanted,
+    Commit, Damage, Head, Outcome, Record, RecordHeader, RecordKind, Status, Storage, StorageError,
+    StoredDocument, Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
@@ -92,8 +92,8 @@ impl Storage for Double {
         self.durable()
     }
 
-    fn size(&self) -> Result<u64, StorageError> {
-        Ok(0)
+    fn status(&self) -> Result<Status, StorageError> {
+        Err(StorageError::Bug("the stand-in has no disk"))
     }
 
     fn reindex(&self, _: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {
@@ -130,7 +130,8 @@ impl World {
             Some((incarnation, revision)) => (incarnation, revision + 1),
         };
         let (incarnation, revision) = (Incarnation::new(incarnation), Revision::new(revision));
-        let state = State::new(incarnation, revision, self.set.clone(), [].into(), None);
+        let state =
+            State::new(incarnation, revision, UnixTime::from_seconds(0), self.set.clone(), [].into(), None);
         let next = Some(Next { state, online: OnlineAt::There(None) });
         self.commit(name, base, RecordKind::Publication, incarnation, revision, next)
     }

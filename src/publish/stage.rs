@@ -78,7 +78,7 @@ pub(crate) fn stage(complete: Complete, base: &Base, now: UnixTime) -> Result<St
         attachment: attachment.encode()?,
     };
     let before = base.current().map(|current| &current.state);
-    let state = State::new(record.incarnation, record.revision, set, online.into(), before);
+    let state = State::new(record.incarnation, record.revision, record.time, set, online.into(), before);
     let next = Some(Next { state, online: online_at });
     Ok(Staged { commit: Commit { base: base.guard(), record }, next, warnings })
 }

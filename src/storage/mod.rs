@@ -134,6 +134,31 @@ pub struct Damage {
     pub finding: String,
 }
 
+/// How a store is doing, for those who watch it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Of the newest durable commit.
+    pub position: Position,
+    /// Whether a write would be tried: false once it was closed, or once a write failed.
+    pub takes_writes: bool,
+    /// How many bytes the journal and its checkpoint take on disk.
+    pub journal_bytes: u64,
+    /// How many bytes the index takes on disk.
+    pub index_bytes: u64,
+    /// How many commits the index has yet to take in; what they published is found all the same.
+    pub index_behind: u64,
+    /// False once an index that was made anew still did not count what the journal holds: the journal is searched then.
+    pub index_relied_on: bool,
+}
+
+impl Status {
+    /// How many bytes the store takes on disk.
+    pub fn bytes(&self) -> u64 {
+        self.journal_bytes.saturating_add(self.index_bytes)
+    }
+}
+
 /// A store of publications. All calls may come from many threads at once.
 pub(crate) trait Storage: Send + Sync + 'static {
     /// The head of every repository that has ever lived, deleted ones too, in any order.
@@ -162,8 +187,8 @@ pub(crate) trait Storage: Send + Sync + 'static {
     /// Position of the newest durable record; [`Position::START`] if there is none.
     fn end(&self) -> Position;
 
-    /// How many bytes the journal, its checkpoint and the index take on disk.
-    fn size(&self) -> Result<u64, StorageError>;
+    /// How it is doing. Waits for no write.
+    fn status(&self) -> Result<Status, StorageError>;
 
     /// Makes the index anew from the journal. `progress` is told records done and records in all.
     fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError>;

@@ -92,6 +92,17 @@ impl Set {
         }
     }
 
+    /// When the file of `role` expires, if it has one.
+    pub(crate) fn expires_of(&self, role: &RoleName) -> Option<UnixTime> {
+        match role {
+            RoleName::Root => Some(self.root.expires()),
+            RoleName::Targets => Some(self.targets.expires()),
+            RoleName::Snapshot => Some(self.snapshot.expires()),
+            RoleName::Timestamp => Some(self.timestamp.expires()),
+            RoleName::Delegation(_) => self.delegations.get(role).map(Delegated::expires),
+        }
+    }
+
     /// The keys that the file above gives to a delegation, whether that file is believed or not.
     pub(crate) fn keys_of_delegation(&self, role: &RoleName) -> Option<&RoleKeys> {
         let parent = claimed_by(&role.parent()?, &self.targets, &self.delegations)?;

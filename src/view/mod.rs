@@ -55,6 +55,11 @@ impl View {
         self.0.state.incarnation
     }
 
+    /// When it was published: the publisher's `now`.
+    pub fn published(&self) -> UnixTime {
+        self.0.state.published
+    }
+
     /// What `tag` stands for at `now`; never [`Lookup::NoSuchRepository`].
     pub fn lookup(&self, tag: &str, now: UnixTime) -> Lookup {
         self.0.state.tags.lookup(tag, now)
@@ -86,6 +91,11 @@ impl View {
             sha256: entry.sha256,
             length: entry.length,
         })
+    }
+
+    /// When a role's file expires; `None` if the role has none.
+    pub fn expires_of(&self, role: &RoleName) -> Option<UnixTime> {
+        self.0.state.set.expires_of(role)
     }
 
     /// The earliest expiry of root, targets, snapshot and timestamp, and whose it is: a server serves on after it, a

@@ -4,6 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{Device, DeviceFile};
+use crate::sync::Stopwatch;
 
 /// A real folder.
 #[derive(Debug)]
@@ -110,6 +111,9 @@ impl DeviceFile for OpenFile {
 
     fn sync(&self) -> io::Result<()> {
         // Of the metadata, only what reading needs, which the length is: times are not worth a second write.
-        self.0.sync_data()
+        let watch = Stopwatch::start();
+        let synced = self.0.sync_data();
+        metrics::histogram!("tufstore_sync_seconds").record(watch.elapsed());
+        synced
     }
 }

@@ -37,7 +37,8 @@ use crate::storage::local::index::IndexError;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
-    Commit, Damage, Head, Outcome, Record, RecordHeader, Storage, StorageError, StoredDocument, Wanted,
+    Commit, Damage, Head, Outcome, Record, RecordHeader, Status, Storage, StorageError, StoredDocument,
+    Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -294,17 +295,29 @@ impl Storage for LocalStorage {
         self.journal.end().position
     }
 
-    fn size(&self) -> Result<u64, StorageError> {
+    fn status(&self) -> Result<Status, StorageError> {
         let failed = |source| StorageError::io("measuring the journal", source);
-        let mut size = self.index.size()?;
+        let position = self.end();
+        let reached = self.index.reached()?.map_or(Position::START, |reached| reached.position);
+        let mut journal_bytes = 0_u64;
         for name in self.device.list().map_err(failed)? {
             match self.device.open(&name) {
                 // A checkpoint that was being written has its name by now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                opened => size = size.saturating_add(opened.map_err(failed)?.length().map_err(failed)?),
+                opened => {
+                    let length = opened.map_err(failed)?.length().map_err(failed)?;
+                    journal_bytes = journal_bytes.saturating_add(length);
+                }
             }
         }
-        Ok(size)
+        Ok(Status {
+            position,
+            takes_writes: self.journal.takes_writes(),
+            journal_bytes,
+            index_bytes: self.index.size()?,
+            index_behind: position.get().saturating_sub(reached.get()),
+            index_relied_on: !self.distrusted.load(Ordering::Acquire),
+        })
     }
 
     fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {

@@ -105,7 +105,7 @@ fn run(folder: &Path, publishers: u16) -> Result<Quickstarted, Failure> {
         lookups_per_second: per_second(lookups, looked_up),
         pinned,
         seconds_to_reopen: reopened.as_secs_f64(),
-        bytes_on_disk: store.size().map_err(Failure::storage("measuring the store"))?,
+        bytes_on_disk: store.status().map_err(Failure::storage("measuring the store"))?.bytes(),
         data: None,
     })
 }

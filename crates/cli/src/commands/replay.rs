@@ -62,7 +62,7 @@ pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure>
         publishers: args.publishers,
         seconds: time.as_secs_f64(),
         publications_per_second: per_second(published, time),
-        bytes_on_disk: store.size().map_err(Failure::storage("measuring the store"))?,
+        bytes_on_disk: store.status().map_err(Failure::storage("measuring the store"))?.bytes(),
         lookups_per_second: per_second(checked.lookups, checked.time),
     };
     let facts = [

@@ -101,6 +101,11 @@ impl Journal {
         self.table.read().end
     }
 
+    /// Whether a write would be tried. Waits for none: who writes just now does not know better.
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.writer.try_lock().is_none_or(|writer| writer.state == write::State::Open)
+    }
+
     /// Everything that a checkpoint has to say of the journal.
     pub(crate) fn reached(&self) -> (End, Vec<Segment>) {
         let table = self.table.read();
