@@ -49,6 +49,20 @@ impl Options {
         self.online_keys = Arc::new(online_keys);
         self
     }
+
+    /// With other lifetimes of what the store signs.
+    #[must_use]
+    pub fn with_lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.lifetimes = lifetimes;
+        self
+    }
+
+    /// With other limits to what one file may hold.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
 }
 
 impl fmt::Debug for Options {

@@ -1,5 +1,6 @@
 //! The command line as it is typed. Doc comments here are what `--help` and the man pages say.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -40,6 +41,7 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Quickstart(Quickstart),
+    Serve(Serve),
     Replay(Replay),
     Import(Import),
     Lookup(Lookup),
@@ -80,6 +82,24 @@ pub(crate) struct Quickstart {
     /// How many threads publish
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) publishers: u16,
+}
+
+/// Serve a store to Docker and notary clients.
+///
+/// The Notary v1 API, as notary-server has it: publishers sign with `docker push`, `docker trust` or `notary`, consumers verify
+/// with `docker pull`, and what they read and write lies in the store.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore serve --data store
+  tufstore serve --data store --listen 127.0.0.1:8443")]
+pub(crate) struct Serve {
+    /// The store's folder; made if there is none
+    #[arg(long, value_name = "DIR", env = "TUFSTORE_DATA")]
+    pub(crate) data: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4443")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Play a trace of publications into a store and check every tag afterwards.

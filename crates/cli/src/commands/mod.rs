@@ -10,6 +10,7 @@ mod pages;
 mod quickstart;
 mod replay;
 mod repositories;
+mod serve;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let output = Output::new(cli.output);
     match &cli.command {
         Command::Quickstart(args) => quickstart::quickstart(args, output),
+        Command::Serve(args) => serve::serve(args, output),
         Command::Replay(args) => replay::replay(args, output),
         Command::Import(args) => import::import(args, output),
         Command::Lookup(args) => lookup::lookup(args, output),

@@ -1,0 +1,1 @@
+//! What an operator asks of a store that a server has open, through a socket in the store's folder.

@@ -1,0 +1,32 @@
+//! The trust server: the Notary v1 API over an embedded [`tufstore`] engine.
+//!
+//! What notary-server, notary-signer and a database did together, one process does. Docker and the `notary` command line
+//! work against it unmodified.
+//!
+//! ```text
+//! transport  accept ─limits─▶ TLS ─▶ HTTP/1.1 or h2 ─▶ api ─▶ answer
+//! api        path ─route─▶ Route ─prefix─▶ ─access─▶ handler ─workers─▶ store
+//! renewal    a reader of what is due ─▶ one publication of an empty upload, for all who wait
+//! admin      a socket in the store's folder ─▶ the same questions that the command line asks a closed store
+//! ```
+//!
+//! The engine decides what is trusted; nothing here does. What this crate adds is the wire: paths, codes and texts that
+//! clients know, limits that strangers run into, and the keys that the server signs with.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod service;
+mod workers;
+mod renewal;
+mod api;
+mod transport;
+pub mod admin;
+mod secrets;
+mod server;
+pub mod settings;
+
+pub use clock::Clock;
+pub use secrets::SecretsError;
+pub use server::{RunError, Server, StartError};
+pub use settings::Settings;
+pub use transport::TlsError;
