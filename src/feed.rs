@@ -41,7 +41,8 @@ pub enum ChangeKind {
 }
 
 /// Changes after a position, oldest first. Reads the journal in pages as it goes; ends at the newest change there is when
-/// it gets there. Sees every change exactly once, and none before every view does.
+/// it gets there. Sees every change exactly once, and none before every view does. It holds the journal open by itself: who
+/// keeps it after the last `Store` was dropped can read on to the end that there was.
 pub struct Changes {
     storage: Arc<dyn Storage>,
     catalog: Arc<Catalog>,

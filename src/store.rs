@@ -162,10 +162,15 @@ impl Store {
 
     /// Takes a complete set that another server signed, checked as a client checks it.
     ///
-    /// A set that is known already answers with the position it has and no documents. Expiry is a warning.
+    /// When this returns `Ok`, the set is on disk and every later read sees it. A set that is known already answers with the
+    /// position it has and no documents. Expiry is a warning.
     ///
     /// # Errors
     /// [`MirrorError`], as [`Store::publish`].
+    ///
+    /// # Cost
+    /// Reading and verifying every file of the set, known or not; one append of about the size of what is new, one sync
+    /// shared with whoever else publishes at the time.
     pub fn mirror(
         &self,
         repository: &RepositoryName,
@@ -177,8 +182,14 @@ impl Store {
 
     /// Ends the life of a repository at once; `None` if it does not live. Published anew, it begins at version 1.
     ///
+    /// When this returns `Ok`, the end is on disk and every later read sees it; views taken before keep what they pinned.
+    /// What the life published stays in the journal, and is not served any more.
+    ///
     /// # Errors
     /// [`DeleteError`].
+    ///
+    /// # Cost
+    /// One small append, one sync shared with whoever else publishes at the time.
     pub fn delete(&self, repository: &RepositoryName, now: UnixTime) -> Result<Option<Receipt>, DeleteError> {
         publish::delete(&self.0.publisher, repository, now)
     }
@@ -198,6 +209,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`] only where the repository is cold and cannot be loaded.
+    ///
+    /// # Cost
+    /// Warm: one probe in memory. Cold: one load of the repository. A name that does not live costs no disk read.
     pub fn view(&self, repository: &RepositoryName) -> Result<Option<View>, StorageError> {
         Ok(self.0.publisher.loader.current(repository)?.map(View::new))
     }
@@ -206,6 +220,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`] if it is there but cannot be read.
+    ///
+    /// # Cost
+    /// One look into the index and one read of the record, every digest checked. That there is none costs a count of the
+    /// life's entries in the index.
     pub fn history(
         &self,
         repository: &RepositoryName,
@@ -224,11 +242,17 @@ impl Store {
     }
 
     /// The names of all repositories that live, sorted.
+    ///
+    /// # Cost
+    /// A copy of each name, and sorting them.
     pub fn repositories(&self) -> Vec<RepositoryName> {
         self.0.publisher.loader.catalog.names()
     }
 
     /// What happened after a position, oldest first; from [`Position::START`] on for all of it.
+    ///
+    /// # Cost
+    /// Reads the journal's headers from there on, page by page as it is asked.
     pub fn changes(&self, after: Position) -> Changes {
         let loader = &self.0.publisher.loader;
         Changes::new(Arc::clone(&loader.storage), Arc::clone(&loader.catalog), after)
@@ -284,6 +308,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`].
+    ///
+    /// # Cost
+    /// Reads every header of the journal. Publications wait meanwhile, readers do not.
     pub fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError> {
         self.0.publisher.loader.storage.reindex(progress)
     }
@@ -292,6 +319,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`] if reading itself is impossible; what is wrong stands in the report.
+    ///
+    /// # Cost
+    /// Reads the whole journal and verifies every signature in it. Readers and publishers go on.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
         let loader = &self.0.publisher.loader;
         maintain::verify(&*loader.storage, &loader.limits, progress)

@@ -6,10 +6,29 @@ use serde::{Deserialize, Serialize};
 
 /// A clock's value: seconds and nanoseconds since 1970-01-01T00:00:00Z. The engine is told it and never asks a clock.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "Encoded")]
 pub struct UnixTime {
     seconds: i64,
     nanoseconds: u32,
 }
+
+/// As it is encoded, before it is known that its fraction is one.
+#[derive(Deserialize)]
+struct Encoded {
+    seconds: i64,
+    nanoseconds: u32,
+}
+
+impl TryFrom<Encoded> for UnixTime {
+    type Error = InvalidTime;
+
+    fn try_from(Encoded { seconds, nanoseconds }: Encoded) -> Result<Self, Self::Error> {
+        if nanoseconds < NANOSECONDS { Ok(Self { seconds, nanoseconds }) } else { Err(InvalidTime) }
+    }
+}
+
+/// In a second.
+const NANOSECONDS: u32 = 1_000_000_000;
 
 /// Not a date and time as RFC 3339 writes it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -25,10 +44,9 @@ impl UnixTime {
 
     /// A second and what passed since; nanoseconds beyond a second count as seconds.
     pub fn new(seconds: i64, nanoseconds: u32) -> Self {
-        const SECOND: u32 = 1_000_000_000;
         Self {
-            seconds: seconds.saturating_add(i64::from(nanoseconds / SECOND)),
-            nanoseconds: nanoseconds % SECOND,
+            seconds: seconds.saturating_add(i64::from(nanoseconds / NANOSECONDS)),
+            nanoseconds: nanoseconds % NANOSECONDS,
         }
     }
 
@@ -104,6 +122,16 @@ impl fmt::Display for UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fraction_beyond_a_second_is_not_decoded() {
+        let decode = |nanoseconds: u32| {
+            let encoded = format!(r#"{{"seconds":1,"nanoseconds":{nanoseconds}}}"#);
+            serde_json::from_str::<UnixTime>(&encoded).ok()
+        };
+        assert_eq!(decode(999_999_999), Some(UnixTime::new(1, 999_999_999)));
+        assert_eq!(decode(1_000_000_000), None);
+    }
 
     #[test]
     fn times_as_clients_write_them_are_read() {

@@ -19,7 +19,8 @@ use crate::trust::Paths;
 /// One repository as one publication left it.
 ///
 /// Everything read through a view comes from that publication, whatever is published or deleted meanwhile. A view costs
-/// no more than a pointer; what it pins is freed when the last view of it is dropped. It outlives its store.
+/// no more than a pointer, and dropping it changes nothing in the store; what it pins is freed when no view of it is left and
+/// something newer was published. It outlives its store.
 #[derive(Clone)]
 pub struct View(Arc<Current>);
 
