@@ -124,7 +124,7 @@ pub(crate) fn load(
         let file = storage
             .find(repository, &wanted)?
             .ok_or_else(|| corrupt(repository, "a file that the newest record needs is nowhere"))?;
-        files.insert(role.clone(), file);
+        files.insert(role.clone(), file.document);
     }
     let (online, online_at) = match attachment.online {
         Online::None => (Vec::new(), None),

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Lookup};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
 use crate::maintain::{self, Progress, VerifyReport};
-use crate::metadata::{Document, Limits};
+use crate::metadata::Limits;
 use crate::publish::{
     self, Committer, DeleteError, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Publisher, Receipt,
     Upload,
@@ -18,7 +18,7 @@ use crate::storage::local::{Behind, LocalOptions, LocalStorage};
 use crate::storage::{Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
-use crate::view::{self, Documents, View, Which};
+use crate::view::{self, Documents, Published, View, Which};
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -229,7 +229,7 @@ impl Store {
         repository: &RepositoryName,
         role: &RoleName,
         which: impl Into<Which>,
-    ) -> Result<Option<Document>, StorageError> {
+    ) -> Result<Option<Published>, StorageError> {
         view::history(&*self.0.publisher.loader.storage, repository, role, which.into())
     }
 
@@ -247,6 +247,11 @@ impl Store {
     /// A copy of each name, and sorting them.
     pub fn repositories(&self) -> Vec<RepositoryName> {
         self.0.publisher.loader.catalog.names()
+    }
+
+    /// How many repositories live.
+    pub fn repository_count(&self) -> usize {
+        self.0.publisher.loader.catalog.count()
     }
 
     /// What happened after a position, oldest first; from [`Position::START`] on for all of it.

@@ -194,7 +194,13 @@ fn closing_is_idempotent_refuses_writes_and_lets_reads_go_on() {
     let observed = observe(&clone);
     assert_eq!(observed.repositories.len(), 1);
     assert!(matches!(store.lookup(REPOSITORY, "3.22", NOW).unwrap(), Lookup::Found(_)));
-    assert!(store.history(&name(), &RoleName::Root, Version::FIRST).unwrap().is_some());
+    assert!(
+        store
+            .history(&name(), &RoleName::Root, Version::FIRST)
+            .unwrap()
+            .map(|found| found.document)
+            .is_some()
+    );
     assert_eq!(store.changes(Position::START).count(), 1);
     assert!(!store.wait_for_change(store.position(), Duration::ZERO));
     assert!(store.verify(&mut |_| {}).unwrap().findings.is_empty());
@@ -298,20 +304,43 @@ fn history_answers_by_version_and_by_digest_across_a_reopening() {
         let entries: Vec<_> = store.documents(&name()).collect::<Result<_, _>>().unwrap();
         assert_eq!(entries.len(), 1 + 3 * 12);
         for entry in entries {
-            let by_version = store.history(&name(), &entry.role, entry.version).unwrap().unwrap();
-            let by_digest = store.history(&name(), &entry.role, entry.sha256).unwrap().unwrap();
+            let by_version = store
+                .history(&name(), &entry.role, entry.version)
+                .unwrap()
+                .map(|found| found.document)
+                .unwrap();
+            let by_digest = store
+                .history(&name(), &entry.role, entry.sha256)
+                .unwrap()
+                .map(|found| found.document)
+                .unwrap();
             assert_eq!(by_version, by_digest);
             assert_eq!((by_digest.role(), by_digest.version()), (&entry.role, entry.version));
             assert_eq!(tufstore::crypto::sha256(by_digest.bytes()), entry.sha256);
             // A digest is looked for in its role alone.
             let other = if entry.role == RoleName::Root { RoleName::Targets } else { RoleName::Root };
-            assert_eq!(store.history(&name(), &other, entry.sha256).unwrap(), None);
+            assert_eq!(
+                store.history(&name(), &other, entry.sha256).unwrap().map(|found| found.document),
+                None
+            );
         }
         let beyond = Version::new(13).unwrap();
-        assert_eq!(store.history(&name(), &RoleName::Targets, beyond).unwrap(), None);
-        assert_eq!(store.history(&name(), &RoleName::Targets, digest("nothing")).unwrap(), None);
+        assert_eq!(
+            store.history(&name(), &RoleName::Targets, beyond).unwrap().map(|found| found.document),
+            None
+        );
+        assert_eq!(
+            store
+                .history(&name(), &RoleName::Targets, digest("nothing"))
+                .unwrap()
+                .map(|found| found.document),
+            None
+        );
         let nobody: RepositoryName = "example.com/nobody".parse().unwrap();
-        assert_eq!(store.history(&nobody, &RoleName::Root, Version::FIRST).unwrap(), None);
+        assert_eq!(
+            store.history(&nobody, &RoleName::Root, Version::FIRST).unwrap().map(|found| found.document),
+            None
+        );
         drop(store);
         store = open(&device);
     }

@@ -68,7 +68,10 @@ fn new_files(receipt: &Receipt) -> Vec<(&str, u64)> {
 /// What a client would download, with the roots that it lacks.
 fn downloaded(store: &Store, roots: core::ops::RangeInclusive<u64>) -> CompleteSet {
     let root = |version| {
-        let root = store.history(&name(), &RoleName::Root, Version::new(version).unwrap()).unwrap();
+        let root = store
+            .history(&name(), &RoleName::Root, Version::new(version).unwrap())
+            .unwrap()
+            .map(|found| found.document);
         root.unwrap().bytes().clone()
     };
     let bytes = |role| document(store, &role).bytes().clone();
@@ -212,7 +215,9 @@ fn a_removed_delegation_leaves_the_snapshot_and_begins_anew_at_version_1() {
     assert_eq!(anew.version(), Version::FIRST);
     assert_eq!(lookup(&store, "3.22"), Some(digest("3")));
     // By version the newest answers, by digest each.
-    let history = |which: tufstore::Which| store.history(&name(), &releases(), which).unwrap();
+    let history = |which: tufstore::Which| {
+        store.history(&name(), &releases(), which).unwrap().map(|found| found.document)
+    };
     assert_eq!(history(Version::FIRST.into()), Some(anew.clone()));
     for file in [first, second, anew] {
         assert_eq!(history((*file.sha256()).into()), Some(file));
@@ -240,7 +245,10 @@ fn bytes_are_stored_and_named_as_they_were_received() {
 
     let stored = document(&store, &RoleName::Targets);
     assert_eq!(*stored.bytes(), spaced);
-    assert_eq!(store.history(&name(), &RoleName::Targets, sha256(&spaced)).unwrap(), Some(stored));
+    assert_eq!(
+        store.history(&name(), &RoleName::Targets, sha256(&spaced)).unwrap().map(|found| found.document),
+        Some(stored)
+    );
     assert_eq!(lookup(&store, "3.22"), Some(digest("a manifest")));
     let snapshot = json(&document(&store, &RoleName::Snapshot));
     let named = &snapshot["signed"]["meta"]["targets"];
@@ -323,7 +331,10 @@ fn root_keys_are_rotated_and_old_roots_stay_in_history() {
     publisher.tag(&[("3.22", digest("2"))]);
     assert_eq!(new_files(&publisher.publish(&store).unwrap())[0], ("root", 3));
     assert_eq!(lookup(&store, "3.22"), Some(digest("2")));
-    assert_eq!(store.history(&name(), &RoleName::Root, Version::FIRST).unwrap(), Some(first));
+    assert_eq!(
+        store.history(&name(), &RoleName::Root, Version::FIRST).unwrap().map(|found| found.document),
+        Some(first)
+    );
 
     // Who trusts root 1 is led on by the roots between.
     client.mirror(&name(), &downloaded(&store, 2..=3), NOW).unwrap();
@@ -377,7 +388,10 @@ fn a_first_root_may_be_version_2_and_other_roles_may_skip() {
     assert_eq!(lookup(&store, "3.22"), Some(digest("2")));
     store.publish(&name(), &Upload::new().with(RoleName::Root, forge.root(3).bytes()), NOW).unwrap();
     assert_eq!((version(&store, &RoleName::Root), version(&store, &RoleName::Targets)), (3, 7));
-    assert_eq!(store.history(&name(), &RoleName::Root, Version::FIRST).unwrap(), None);
+    assert_eq!(
+        store.history(&name(), &RoleName::Root, Version::FIRST).unwrap().map(|found| found.document),
+        None
+    );
 }
 
 #[test]
@@ -458,7 +472,11 @@ fn a_chain_of_roots_is_mirrored_from_its_first_and_from_any_that_is_trusted() {
         assert_eq!(lookup(&store, "3.22"), Some(digest("4")));
         for version in 1..=4 {
             let version = Version::new(version).unwrap();
-            let root = store.history(&name(), &RoleName::Root, version).unwrap().unwrap();
+            let root = store
+                .history(&name(), &RoleName::Root, version)
+                .unwrap()
+                .map(|found| found.document)
+                .unwrap();
             assert_eq!(*root.bytes(), forge.roots[usize::try_from(version.get()).unwrap() - 1]);
         }
     }
@@ -485,11 +503,17 @@ fn a_deleted_repository_begins_anew_with_other_keys_and_without_its_history() {
     assert!(store.view(&name()).unwrap().is_none());
     assert_eq!(store.lookup(REPOSITORY, "3.22", NOW).unwrap(), Lookup::NoSuchRepository);
     assert_eq!(store.repositories(), []);
-    assert_eq!(store.history(&name(), &RoleName::Root, *root.sha256()).unwrap(), None);
+    assert_eq!(
+        store.history(&name(), &RoleName::Root, *root.sha256()).unwrap().map(|found| found.document),
+        None
+    );
 
     assert_ne!(store.online_key(&name(), OnlineRole::Timestamp).unwrap(), key);
     let receipt = Publisher::for_store(REPOSITORY, &store).publish(&store).unwrap();
     assert_eq!((receipt.incarnation, receipt.revision.get()), (Incarnation::FIRST.next(), 1));
     assert_eq!(new_files(&receipt), [("root", 1), ("targets", 1), ("snapshot", 1), ("timestamp", 1)]);
-    assert_eq!(store.history(&name(), &RoleName::Root, *root.sha256()).unwrap(), None);
+    assert_eq!(
+        store.history(&name(), &RoleName::Root, *root.sha256()).unwrap().map(|found| found.document),
+        None
+    );
 }

@@ -95,6 +95,11 @@ impl Catalog {
         self.entries.pin().remove(repository);
     }
 
+    /// How many repositories live.
+    pub(crate) fn count(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The names of all living repositories, sorted.
     pub(crate) fn names(&self) -> Vec<RepositoryName> {
         let mut names: Vec<_> = self.entries.pin().keys().cloned().collect();

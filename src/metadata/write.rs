@@ -241,6 +241,11 @@ pub fn canonical_key_id(public: &PublicKey) -> KeyId {
     notary::key_id(notary::bare_type(public.algorithm()), public.encoded())
 }
 
+/// What metadata calls the kind of a public key without certificates, such as `ecdsa`.
+pub fn key_type(public: &PublicKey) -> &'static str {
+    notary::bare_type(public.algorithm())
+}
+
 impl Signers {
     /// These keys, so many of which must sign.
     pub fn new(keys: Vec<AuthorKey>, threshold: Threshold) -> Self {

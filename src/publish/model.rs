@@ -14,8 +14,8 @@ use super::stage::{Next, OnlineAt, Staged};
 use crate::catalog::{Catalog, State};
 use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
-    Commit, Damage, Head, Outcome, Record, RecordHeader, RecordKind, Status, Storage, StorageError,
-    StoredDocument, Wanted,
+    Commit, Damage, Found, Head, Outcome, Record, RecordHeader, RecordKind, Status, Storage, StorageError,
+    Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
@@ -80,7 +80,7 @@ impl Storage for Double {
         Err(StorageError::Bug("the stand-in keeps no records"))
     }
 
-    fn find(&self, _: &RepositoryName, _: &Wanted) -> Result<Option<StoredDocument>, StorageError> {
+    fn find(&self, _: &RepositoryName, _: &Wanted) -> Result<Option<Found>, StorageError> {
         Ok(None)
     }
 

@@ -122,6 +122,14 @@ pub(crate) enum Wanted {
     Digest(RoleName, Sha256),
 }
 
+/// A document that was asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) document: StoredDocument,
+    /// Of the record that it stands in.
+    pub(crate) time: UnixTime,
+}
+
 /// What a check of everything stored has to say, piece by piece. `maintain::verify` turns it into its report.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -175,11 +183,7 @@ pub(crate) trait Storage: Send + Sync + 'static {
     fn record(&self, position: Position) -> Result<Record, StorageError>;
 
     /// A document of the current life of `repository`. `None` only if the journal proves that there is none.
-    fn find(
-        &self,
-        repository: &RepositoryName,
-        wanted: &Wanted,
-    ) -> Result<Option<StoredDocument>, StorageError>;
+    fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError>;
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::vec;
 
 use crate::metadata::Document;
-use crate::storage::{RecordHeader, Storage, StorageError, StoredDocument, Wanted};
+use crate::storage::{Found, RecordHeader, Storage, StorageError, StoredDocument, Wanted};
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, UnixTime, Version};
 
 /// How a document of the past is named.
@@ -30,20 +30,31 @@ impl From<Sha256> for Which {
     }
 }
 
+/// A document of a repository's history.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Published {
+    /// The document.
+    pub document: Document,
+    /// When it was published: the publisher's `now`.
+    pub time: UnixTime,
+}
+
 /// The document, digests checked, or `None` if this life of the repository never published it.
 pub(crate) fn history(
     storage: &dyn Storage,
     repository: &RepositoryName,
     role: &RoleName,
     which: Which,
-) -> Result<Option<Document>, StorageError> {
+) -> Result<Option<Published>, StorageError> {
     let wanted = match which {
         Which::Version(version) => Wanted::Version(role.clone(), version),
         Which::Sha256(sha256) => Wanted::Digest(role.clone(), sha256),
     };
     let found = storage.find(repository, &wanted)?;
-    Ok(found.map(|StoredDocument { role, version, sha256, bytes }| {
-        Document::stored(role, version, sha256, bytes)
+    Ok(found.map(|Found { document: StoredDocument { role, version, sha256, bytes }, time }| Published {
+        document: Document::stored(role, version, sha256, bytes),
+        time,
     }))
 }
 

@@ -8,10 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use history::history;
-pub use history::{DocumentEntry, Documents, Which};
+pub use history::{DocumentEntry, Documents, Published, Which};
 pub(crate) use lookup::lookup;
 
 use crate::catalog::{Current, Lookup, Target};
+use crate::crypto::OnlineRole;
 use crate::metadata::Document;
 use crate::terms::{Incarnation, Position, Revision, RoleName, UnixTime};
 use crate::trust::Paths;
@@ -92,6 +93,17 @@ impl View {
             sha256: entry.sha256,
             length: entry.length,
         })
+    }
+
+    /// Whether the store has signed for `role` with a key that the root lists now: an empty upload renews its file.
+    pub fn holds(&self, role: OnlineRole) -> bool {
+        let root = self.0.state.set.root.body();
+        let listed = match role {
+            OnlineRole::Snapshot => &root.snapshot,
+            OnlineRole::Timestamp => &root.timestamp,
+        };
+        let held = |id| self.0.state.online.iter().any(|key| key.role == role && key.id == id);
+        listed.keys.iter().any(|key| held(key.id))
     }
 
     /// When a role's file expires; `None` if the role has none.

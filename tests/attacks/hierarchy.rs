@@ -403,8 +403,13 @@ fn a_digest_is_found_only_under_its_own_role() {
     let releases = author.releases(1, &[]);
     let files = [("root", author.root()), ("targets", author.targets(1))];
     twins.accepted(&upload(files).with(role("targets/releases"), releases.clone()));
-    let found =
-        |name| twins.store().history(&author.forge.repository, &role(name), sha256(&releases)).unwrap();
+    let found = |name| {
+        twins
+            .store()
+            .history(&author.forge.repository, &role(name), sha256(&releases))
+            .unwrap()
+            .map(|found| found.document)
+    };
     assert_eq!(found("targets/releases").map(|document| document.bytes().clone()), Some(releases.clone()));
     for name in ["targets", "root", "snapshot", "timestamp", "targets/other"] {
         assert_eq!(found(name), None, "{name}");

@@ -260,6 +260,10 @@ fn unknown_fields_are_verified_and_served_byte_for_byte() {
     let view = twins.store().view(&forge.repository).unwrap().unwrap();
     assert_eq!(*view.document(&role("targets")).unwrap().bytes(), bytes);
     let sha256 = tufstore::crypto::sha256(&bytes);
-    let found = twins.store().history(&forge.repository, &role("targets"), sha256).unwrap();
+    let found = twins
+        .store()
+        .history(&forge.repository, &role("targets"), sha256)
+        .unwrap()
+        .map(|found| found.document);
     assert_eq!(*found.unwrap().bytes(), bytes);
 }

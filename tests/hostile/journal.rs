@@ -167,8 +167,8 @@ fn serves(store: &Store, name: &RepositoryName, said: &ObservedRepository) {
             match found {
                 Ok(found) => {
                     let found = found.unwrap_or_else(|| panic!("{name}: {role} {version} is denied"));
-                    assert_eq!((found.version(), *found.sha256()), (*version, *sha256));
-                    assert_eq!(tufstore::crypto::sha256(found.bytes()), *sha256);
+                    assert_eq!((found.document.version(), *found.document.sha256()), (*version, *sha256));
+                    assert_eq!(tufstore::crypto::sha256(found.document.bytes()), *sha256);
                 }
                 Err(error) => is_about_storage(&error),
             }

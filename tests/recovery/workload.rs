@@ -58,7 +58,8 @@ pub(crate) fn everything(store: &Store) -> Everything {
     let documents = observed.repositories.keys().map(|name| {
         let entries: Vec<_> = store.documents(name).collect::<Result<_, _>>().unwrap();
         for entry in &entries {
-            let found = store.history(name, &entry.role, entry.sha256).unwrap().unwrap();
+            let found =
+                store.history(name, &entry.role, entry.sha256).unwrap().map(|found| found.document).unwrap();
             assert_eq!(tufstore::crypto::sha256(found.bytes()), entry.sha256);
             assert_eq!(u64::try_from(found.bytes().len()).unwrap(), entry.length);
         }

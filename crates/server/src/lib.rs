@@ -15,7 +15,9 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod text;
 mod service;
+mod metrics;
 mod workers;
 mod renewal;
 mod api;
@@ -29,4 +31,4 @@ pub use clock::Clock;
 pub use secrets::SecretsError;
 pub use server::{RunError, Server, StartError};
 pub use settings::Settings;
-pub use transport::TlsError;
+pub use transport::{Reloader, TlsError};

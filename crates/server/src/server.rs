@@ -5,22 +5,30 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
+use http::{Request, Response};
+use tokio::{task, time};
 use tufstore::{Options, StorageError, Store};
 
+use crate::api::{self, route};
 use crate::clock::Clock;
+use crate::metrics;
 use crate::secrets::{self, SecretsError};
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::transport::{Listener, TlsError};
-use crate::workers::Workers;
+use crate::transport::{Listener, Reloader, TlsError};
+
+/// How often what was counted is settled.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// A server that listens, and does not answer until it is [run](Server::run).
 #[derive(Debug)]
 pub struct Server {
-    store: Store,
     service: Arc<Service>,
     listener: Listener,
+    certificate: Option<Reloader>,
 }
 
 /// Why a server does not start.
@@ -36,9 +44,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Anybody could publish and delete.
-    #[error(
-        "{address} can be reached from other machines, and whoever reaches it may publish and delete: there is no authentication yet"
-    )]
+    #[error("whoever reaches {address} could publish and delete: there is no authentication yet")]
     Open {
         /// Which address.
         address: SocketAddr,
@@ -59,7 +65,7 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
-/// Why a server ended other than by being asked to.
+/// Why a server ended otherwise than by being asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -69,23 +75,28 @@ pub enum RunError {
 }
 
 impl Server {
-    /// Opens the store, and listens.
+    /// Opens the store, or makes one, and listens. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`StartError`].
+    ///
+    /// # Cost
+    /// That of [`Store::open`], and of stretching a passphrase, on the calling thread.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let address = settings.listen;
         if !address.ip().is_loopback() && !settings.insecure_open {
             return Err(StartError::Open { address });
         }
+        // First what may fail and leaves nothing behind.
         let listener = Listener::bind(&settings).await?;
         let online = secrets::online_keys(&settings)?;
+        let certificate = Reloader::new(&settings, clock.now())?;
+        let listener = listener.with(certificate.clone());
         let options = Options::default().with_online_keys(online).with_lifetimes(settings.api.lifetimes);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
-        let workers = Workers::new(64, 32);
-        let service = Arc::new(Service::new(store.clone(), clock, workers, settings.api));
-        Ok(Self { store, service, listener })
+        let service = Arc::new(Service::new(store, clock, settings.limits, settings.api));
+        Ok(Self { service, listener, certificate })
     }
 
     /// Where it can be reached, such as `https://127.0.0.1:4443`.
@@ -93,12 +104,44 @@ impl Server {
         self.listener.url()
     }
 
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// What reads the certificate again; `None` without TLS.
+    pub fn certificate(&self) -> Option<Reloader> {
+        self.certificate.clone()
+    }
+
+    /// The store that it serves.
+    pub fn store(&self) -> Store {
+        self.service.store.clone()
+    }
+
+    /// Answers one request of the Notary v1 API, wherever it came from: to embed the API in a stack of one's own, which
+    /// then has to bound connections, headers and times itself.
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let route = route::of(request.method(), request.uri().path());
+        api::answer(&self.service, route, request).await
+    }
+
     /// Answers until `ended`, then finishes what it has begun and closes the store.
     ///
     /// # Errors
     /// [`RunError`].
     pub async fn run(self, ended: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let settling = tokio::spawn(async move {
+            let mut ticks = time::interval(SETTLING);
+            loop {
+                ticks.tick().await;
+                metrics::settle();
+            }
+        });
         self.listener.run(Arc::clone(&self.service), ended).await;
-        self.store.close().map_err(RunError::Close)
+        settling.abort();
+        let store = self.service.store.clone();
+        let closed = task::spawn_blocking(move || store.close()).await;
+        closed.unwrap_or(Err(StorageError::Halted)).map_err(RunError::Close)
     }
 }

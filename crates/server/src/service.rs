@@ -1,8 +1,10 @@
 use tufstore::Store;
 
+use crate::api::upload::Bodies;
 use crate::clock::Clock;
+use crate::metrics;
 use crate::renewal::Renewals;
-use crate::settings::ApiSettings;
+use crate::settings::{ApiSettings, ServerLimits};
 use crate::workers::Workers;
 
 /// What requests are answered from. One for a server, shared by all its connections.
@@ -11,13 +13,17 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) workers: Workers,
+    pub(crate) bodies: Bodies,
     pub(crate) renewals: Renewals,
     pub(crate) settings: ApiSettings,
 }
 
 impl Service {
-    pub(crate) fn new(store: Store, clock: Clock, workers: Workers, settings: ApiSettings) -> Self {
+    pub(crate) fn new(store: Store, clock: Clock, limits: ServerLimits, settings: ApiSettings) -> Self {
+        let workers = Workers::new(&limits);
+        metrics::install();
         let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
-        Self { store, clock, workers, renewals, settings }
+        let bodies = Bodies::new(limits);
+        Self { store, clock, workers, bodies, renewals, settings }
     }
 }

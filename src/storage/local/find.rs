@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use crate::storage::local::LocalStorage;
 use crate::storage::local::catch_up::BATCH;
 use crate::storage::local::index::IndexError;
-use crate::storage::{DocumentHeader, Head, RecordHeader, StorageError, StoredDocument, Wanted};
+use crate::storage::{DocumentHeader, Found, Head, RecordHeader, StorageError, Wanted};
 use crate::terms::{Incarnation, Position, RepositoryName};
 
 impl LocalStorage {
@@ -13,7 +13,7 @@ impl LocalStorage {
         &self,
         repository: &RepositoryName,
         wanted: &Wanted,
-    ) -> Result<Option<StoredDocument>, StorageError> {
+    ) -> Result<Option<Found>, StorageError> {
         let Some(head) = self.heads.get(repository).filter(|head| !head.deleted) else { return Ok(None) };
         match self.ask(repository, head.incarnation, wanted) {
             Ok(Some(position)) => match self.document(position, repository, head.incarnation, wanted)? {
@@ -34,7 +34,7 @@ impl LocalStorage {
         repository: &RepositoryName,
         wanted: &Wanted,
         head: &Head,
-    ) -> Result<Option<StoredDocument>, StorageError> {
+    ) -> Result<Option<Found>, StorageError> {
         if self.index.count(repository, head.incarnation).is_ok_and(|count| count == head.documents) {
             return Ok(None);
         }
@@ -86,7 +86,7 @@ impl LocalStorage {
         repository: &RepositoryName,
         incarnation: Incarnation,
         wanted: &Wanted,
-    ) -> Result<Option<StoredDocument>, StorageError> {
+    ) -> Result<Option<Found>, StorageError> {
         if position == Position::START || position > self.journal.end().position {
             return Ok(None);
         }
@@ -94,10 +94,12 @@ impl LocalStorage {
         if record.repository != *repository || record.incarnation != incarnation {
             return Ok(None);
         }
-        Ok(record.documents.into_iter().rev().find(|document| match wanted {
+        let time = record.time;
+        let document = record.documents.into_iter().rev().find(|document| match wanted {
             Wanted::Version(role, version) => (&document.role, &document.version) == (role, version),
             Wanted::Digest(role, sha256) => (&document.role, &document.sha256) == (role, sha256),
-        }))
+        });
+        Ok(document.map(|document| Found { document, time }))
     }
 
     /// Reads every header that there is. Slow, and right whatever the index says.
@@ -105,7 +107,7 @@ impl LocalStorage {
         &self,
         repository: &RepositoryName,
         wanted: &Wanted,
-    ) -> Result<Option<StoredDocument>, StorageError> {
+    ) -> Result<Option<Found>, StorageError> {
         let Some(head) = self.heads.get(repository).filter(|head| !head.deleted) else { return Ok(None) };
         let holds = |header: &RecordHeader| {
             header.repository == *repository

@@ -37,8 +37,7 @@ use crate::storage::local::index::IndexError;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
-    Commit, Damage, Head, Outcome, Record, RecordHeader, Status, Storage, StorageError, StoredDocument,
-    Wanted,
+    Commit, Damage, Found, Head, Outcome, Record, RecordHeader, Status, Storage, StorageError, Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -278,11 +277,7 @@ impl Storage for LocalStorage {
         self.journal.record(position)
     }
 
-    fn find(
-        &self,
-        repository: &RepositoryName,
-        wanted: &Wanted,
-    ) -> Result<Option<StoredDocument>, StorageError> {
+    fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError> {
         self.find_document(repository, wanted)
     }
 

@@ -21,7 +21,8 @@ pub(crate) fn show(args: &args::Show) -> Result<(), Failure> {
         None => view.document(&args.role).cloned(),
         Some(which) => store
             .history(&args.repository, &args.role, which)
-            .map_err(Failure::storage("reading the document"))?,
+            .map_err(Failure::storage("reading the document"))?
+            .map(|found| found.document),
     };
     store::close(&store)?;
     let (repository, role) = (args.repository.clone(), args.role.clone());

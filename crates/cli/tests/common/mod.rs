@@ -151,7 +151,12 @@ impl Server {
         let repository = self.author.repository();
         for entry in self.store.documents(repository) {
             let entry = entry.unwrap();
-            let document = self.store.history(repository, &entry.role, entry.sha256).unwrap().unwrap();
+            let document = self
+                .store
+                .history(repository, &entry.role, entry.sha256)
+                .unwrap()
+                .map(|found| found.document)
+                .unwrap();
             let (role, version) = (&entry.role, entry.version);
             let name = match role {
                 RoleName::Root => format!("{version}.root.json"),

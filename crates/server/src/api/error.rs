@@ -1,109 +1,262 @@
 //! What a refusal looks like on the wire.
 
+mod update;
+
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
-use tufstore::terms::RoleName;
-use tufstore::{DeleteError, OnlineKeyRefused, PublishError, StorageError};
+use serde::Serialize;
+use tufstore::terms::InvalidRepositoryName;
+use tufstore::{DeleteError, OnlineKeyRefused, StorageError};
 
-use super::route::Operation;
+use super::RequestId;
 use crate::renewal::ReadError;
+use crate::text::chain;
 use crate::workers::WorkError;
 
+/// Clients read at most 1,024 bytes of a refusal, and show no reason if it is longer.
+const LONGEST: usize = 1023;
+
 /// A refusal: code, message and detail are those that clients know.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WireError {
     status: StatusCode,
     code: &'static str,
     message: &'static str,
-    detail: Option<Value>,
+    detail: Detail,
+}
+
+/// What a refusal says beside its message.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Detail {
+    /// Left out.
+    None,
+    /// `{}`
+    Empty {},
+    Text(String),
+    /// What is wrong with an upload, in words that clients show.
+    Validation {
+        #[serde(rename = "Name")]
+        name: &'static str,
+        #[serde(rename = "Error")]
+        error: ValidationError,
+    },
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ValidationError {
+    #[serde(rename = "Missing", skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
+    #[serde(rename = "Msg")]
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    errors: [Element<'a>; 1],
+    /// What the server's log has it under. Clients pass it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Element<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Detail::is_none")]
+    detail: &'a Detail,
+}
+
+impl Detail {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a field over like this")]
+    fn is_none(detail: &&Self) -> bool {
+        matches!(detail, Self::None)
+    }
+
+    /// Its free text, which may be cut.
+    fn text(&mut self) -> Option<&mut String> {
+        match self {
+            Self::None | Self::Empty {} => None,
+            Self::Text(text) => Some(text),
+            Self::Validation { error, .. } => Some(&mut error.message),
+        }
+    }
 }
 
 impl WireError {
     fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, detail: None }
+        Self { status, code, message, detail: Detail::None }
     }
 
-    fn with(mut self, detail: Value) -> Self {
-        self.detail = Some(detail);
-        self
+    fn bad_request(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    pub(super) fn not_found() -> Self {
+    fn with(self, detail: Detail) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// For the metrics: what it is, in few words of a closed set.
+    pub(crate) fn reason(&self) -> (&'static str, &'static str) {
+        match self.detail {
+            Detail::Validation { name, .. } => (self.code, name),
+            Detail::None | Detail::Empty {} | Detail::Text(_) => (self.code, ""),
+        }
+    }
+
+    /// No such path, or none that this server serves.
+    pub(super) fn no_route() -> Self {
         let message = "You have requested metadata that does not exist.";
         Self::new(StatusCode::NOT_FOUND, "METADATA_NOT_FOUND", message)
     }
 
-    /// A repository that this server does not serve.
-    pub(super) fn foreign(operation: &Operation, prefixes: &[String]) -> Self {
-        if *operation != Operation::Publish {
-            return Self::not_found();
-        }
-        let message = "The server does not support actions on images of this name.";
-        let detail = format!("Require GUNs with prefix: [{}]", prefixes.join(" "));
-        Self::new(StatusCode::BAD_REQUEST, "INVALID_GUN", message).with(json!(detail))
+    /// Nothing is published under that name, role, version or digest.
+    pub(super) fn not_found() -> Self {
+        Self::no_route().with(Detail::Empty {})
     }
 
-    pub(super) fn unknown() -> Self {
+    /// A publication to a repository that this server does not serve.
+    pub(super) fn foreign(prefixes: &[String]) -> Self {
+        Self::invalid_gun(format!("Require GUNs with prefix: [{}]", prefixes.join(" ")))
+    }
+
+    /// A publication under a name that no repository can have.
+    pub(super) fn unnameable(why: InvalidRepositoryName) -> Self {
+        Self::invalid_gun(why.to_string())
+    }
+
+    fn invalid_gun(why: String) -> Self {
+        let message = "The server does not support actions on images of this name.";
+        Self::bad_request("INVALID_GUN", message).with(Detail::Text(why))
+    }
+
+    pub(crate) fn unknown() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", "unknown error")
     }
 
+    fn updating() -> Self {
+        let message = "An error has occurred while updating the TUF repository.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UPDATING", message)
+    }
+
     pub(super) fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "The server is busy. Try again.")
+        let message = "The server has more to do than it takes on. Try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+    }
+
+    /// The body did not come in time.
+    pub(super) fn too_slow() -> Self {
+        let message = "The body of your request did not arrive in time.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", message)
+    }
+
+    /// An answer that clients explain: they show the reason of a 400 and of nothing else.
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::invalid_update("ErrValidation", format!("the upload has more than {limit} bytes"))
     }
 
     pub(super) fn malformed_upload() -> Self {
-        let message = "The body of your request is malformed.";
-        Self::new(StatusCode::BAD_REQUEST, "MALFORMED_UPLOAD", message)
+        Self::bad_request("MALFORMED_UPLOAD", "The body of your request is malformed.")
     }
 
     pub(super) fn no_filename() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "NO_FILENAME", "No file/role name provided.")
+        Self::bad_request("NO_FILENAME", "No file/role name provided.")
     }
 
     pub(super) fn invalid_role(role: &str) -> Self {
         let message = "The role you are attempting to operate on is invalid.";
-        Self::new(StatusCode::BAD_REQUEST, "INVALID_ROLE", message).with(json!(role))
+        Self::bad_request("INVALID_ROLE", message).with(Detail::Text(role.to_owned()))
+    }
+
+    pub(super) fn malformed_json() -> Self {
+        let message = "JSON sent by the client could not be parsed by the server";
+        Self::bad_request("MALFORMED_JSON", message)
+    }
+
+    pub(super) fn invalid_parameters(why: Option<String>) -> Self {
+        let detail = why.map_or(Detail::Empty {}, Detail::Text);
+        Self::bad_request("INVALID_PARAMETERS", "The parameters provided are not valid.").with(detail)
     }
 
     fn version() -> Self {
-        let message = "A newer version of metadata is already available.";
-        Self::new(StatusCode::BAD_REQUEST, "VERSION", message).with(json!({}))
+        Self::bad_request("VERSION", "A newer version of metadata is already available.")
+            .with(Detail::Empty {})
     }
 
-    fn invalid_update(name: &str, why: &str) -> Self {
-        let message = "Update sent by the client is invalid.";
-        Self::new(StatusCode::BAD_REQUEST, "INVALID_UPDATE", message)
-            .with(json!({ "Name": name, "Error": { "Msg": why } }))
+    fn invalid_update(name: &'static str, message: impl Into<String>) -> Self {
+        let error = ValidationError { missing: None, message: message.into() };
+        Self::bad_request("INVALID_UPDATE", "Update sent by the client is invalid.")
+            .with(Detail::Validation { name, error })
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
-        let mut error = json!({ "code": self.code, "message": self.message });
-        if let (Some(detail), Some(error)) = (self.detail, error.as_object_mut()) {
-            error.insert("detail".to_owned(), detail);
+    fn bad_hierarchy(missing: &'static str, message: impl Into<String>) -> Self {
+        let error = ValidationError { missing: Some(missing), message: message.into() };
+        Self::invalid_update("ErrBadHierarchy", "")
+            .with(Detail::Validation { name: "ErrBadHierarchy", error })
+    }
+
+    /// The body, never longer than clients read: what does not fit of the reason is cut.
+    fn body(mut self, request: Option<&RequestId>) -> String {
+        let request = request.map(RequestId::as_str);
+        let mut body = self.encode(request);
+        if let Some(over) = body.len().checked_sub(LONGEST)
+            && over > 0
+        {
+            if let Some(text) = self.detail.text() {
+                cut(text, over);
+            }
+            body = self.encode(request);
         }
-        let body = json!({ "errors": [error] }).to_string() + "\n";
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
+        body
+    }
+
+    fn encode(&self, request: Option<&str>) -> String {
+        let element = Element { code: self.code, message: self.message, detail: &self.detail };
+        let envelope = Envelope { errors: [element], request };
+        // It holds nothing but texts.
+        serde_json::to_string(&envelope).unwrap_or_default() + "\n"
+    }
+
+    pub(crate) fn into_response(self, request: Option<&RequestId>) -> Response<Body> {
+        let status = self.status;
+        let mut response = Response::new(Body::from(self.body(request)));
+        *response.status_mut() = status;
         let kind = HeaderValue::from_static("application/json; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
 }
 
+/// Shortens a text by at least so many bytes of its JSON, in which no character is shorter than in UTF-8.
+fn cut(text: &mut String, over: usize) {
+    const ELLIPSIS: char = '…';
+    let mut gone = 0;
+    while gone < over + ELLIPSIS.len_utf8()
+        && let Some(last) = text.pop()
+    {
+        gone += last.len_utf8();
+    }
+    text.push(ELLIPSIS);
+}
+
+/// An error of ours, with its causes, for the log; who asked learns under which id it stands there.
+fn internal(doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Detail {
+    tracing::error!(error = %chain(error), "{doing} failed");
+    Detail::Text(format!("{doing} failed; the server's log says why"))
+}
+
 impl From<WorkError> for WireError {
     fn from(error: WorkError) -> Self {
         match error {
             WorkError::Busy => Self::busy(),
-            WorkError::Panicked => Self::unknown(),
+            WorkError::Panicked => Self::unknown().with(internal("answering", &error)),
         }
     }
 }
 
 impl From<StorageError> for WireError {
     fn from(error: StorageError) -> Self {
-        tracing::error!(%error, "the store failed");
-        Self::unknown()
+        Self::unknown().with(internal("reading the store", &error))
     }
 }
 
@@ -118,32 +271,15 @@ impl From<ReadError> for WireError {
 
 impl From<DeleteError> for WireError {
     fn from(error: DeleteError) -> Self {
-        tracing::error!(%error, "a deletion failed");
-        Self::unknown()
+        Self::updating().with(internal("deleting the repository", &error))
     }
 }
 
 impl From<OnlineKeyRefused> for WireError {
     fn from(error: OnlineKeyRefused) -> Self {
-        tracing::error!(%error, "no key can be given out");
-        Self::unknown()
+        Self::unknown().with(internal("making a key", &error))
     }
 }
 
-impl From<PublishError> for WireError {
-    fn from(error: PublishError) -> Self {
-        match &error {
-            PublishError::Superseded { .. } | PublishError::LifeEnded => Self::version(),
-            PublishError::Untrusted { role, source } => {
-                let name = match role {
-                    RoleName::Root => "ErrBadRoot",
-                    RoleName::Snapshot => "ErrBadSnapshot",
-                    RoleName::Targets | RoleName::Delegation(_) => "ErrBadTargets",
-                    RoleName::Timestamp => "ErrValidation",
-                };
-                Self::invalid_update(name, &source.to_string())
-            }
-            error => Self::invalid_update("ErrValidation", &error.to_string()),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -7,59 +7,106 @@
 //!                                         └ feed       what happened, for those who follow
 //! ```
 
+pub(crate) mod route;
 mod access;
 mod error;
 mod feed;
+mod health;
 mod keys;
 mod metadata;
 mod publish;
-mod route;
-mod upload;
+pub(crate) mod upload;
 
 use axum::body::Body;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use tufstore::terms::RepositoryName;
 
 pub(crate) use error::WireError;
 use route::{Operation, Route};
 
+use crate::metrics;
 use crate::service::Service;
 
+/// What one request is known by in its answer and in the log. In the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(String);
+
+impl RequestId {
+    pub(crate) fn new(id: String) -> Self {
+        Self(id)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Answers a request; whatever is wrong with it is an answer too.
-pub(crate) async fn answer(service: &Service, request: Request<Body>) -> Response<Body> {
-    match dispatch(service, request).await {
+pub(crate) async fn answer(service: &Service, route: Route, request: Request<Body>) -> Response<Body> {
+    let id = request.extensions().get::<RequestId>().cloned();
+    match dispatch(service, route, request).await {
         Ok(response) => response,
-        Err(error) => error.into_response(),
+        Err(refusal) => {
+            metrics::refused(&refusal);
+            refusal.into_response(id.as_ref())
+        }
     }
 }
 
 /// The order of checks: route, prefix of the name, access, and only then what is asked.
-async fn dispatch(service: &Service, request: Request<Body>) -> Result<Response<Body>, WireError> {
-    let route = route::of(request.method(), request.uri().path());
-    let (repository, operation) = match route {
-        Route::Repository { repository, operation } => (repository, operation),
-        Route::Ping => return Ok(json("{}")),
-        Route::Feed => {
-            access::permit(service, request.headers(), None)?;
-            return feed::feed(service, None, request.uri().query()).await;
+async fn dispatch(
+    service: &Service,
+    route: Route,
+    request: Request<Body>,
+) -> Result<Response<Body>, WireError> {
+    match route {
+        Route::Repository { repository, operation } => {
+            let prefixes = &service.settings.gun_prefixes;
+            if !prefixes.is_empty() && !prefixes.iter().any(|prefix| repository.as_str().starts_with(prefix))
+            {
+                return Err(if operation == Operation::Publish {
+                    WireError::foreign(prefixes)
+                } else {
+                    WireError::no_route()
+                });
+            }
+            access::permit(request.headers(), Some((&repository, &operation)))?;
+            of_repository(service, repository, operation, request).await
         }
+        Route::Ping => {
+            access::permit(request.headers(), None)?;
+            Ok(json("{}"))
+        }
+        Route::Feed => {
+            access::permit(request.headers(), None)?;
+            feed::feed(service, None, request.uri().query()).await
+        }
+        // So that who may not know of anything does not learn which paths there are.
+        Route::Nothing => {
+            access::permit(request.headers(), None)?;
+            Err(WireError::no_route())
+        }
+        Route::Unnameable(why) => Err(WireError::unnameable(why)),
+        Route::Health => health::health(service).await,
+        Route::Metrics => health::metrics(service).await,
         Route::NotAllowed => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            return Ok(response);
+            Ok(response)
         }
-        Route::Nothing => {
-            access::permit(service, request.headers(), None)?;
-            return Err(WireError::not_found());
-        }
-    };
-    let prefixes = &service.settings.gun_prefixes;
-    if !prefixes.is_empty() && !prefixes.iter().any(|prefix| repository.as_str().starts_with(prefix)) {
-        return Err(WireError::foreign(&operation, prefixes));
     }
-    access::permit(service, request.headers(), Some((&repository, &operation)))?;
+}
+
+async fn of_repository(
+    service: &Service,
+    repository: RepositoryName,
+    operation: Operation,
+    request: Request<Body>,
+) -> Result<Response<Body>, WireError> {
     match operation {
         Operation::Current(role) => metadata::current(service, &repository, &role).await,
         Operation::Past(role, which) => metadata::past(service, repository, role, which).await,
+        Operation::Impossible => Err(WireError::not_found()),
         Operation::Publish => publish::publish(service, repository, request).await,
         Operation::Delete => publish::delete(service, repository).await,
         Operation::Key(role) => keys::online_key(service, repository, role).await,
@@ -68,10 +115,10 @@ async fn dispatch(service: &Service, request: Request<Body>) -> Result<Response<
     }
 }
 
-/// An answer as the Notary server gives it: text that is JSON, under no such name.
+/// An answer as the Notary server gives it: JSON, under the name of plain text.
 fn json(text: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(text.into());
-    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

@@ -33,7 +33,7 @@ impl Settings {
             data: data.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4443)),
             insecure_open: false,
-            tls: Tls::MadeHere,
+            tls: Tls::MadeHere { names: Vec::new() },
             opened_by: OpenedBy::KeyFile(None),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
@@ -45,8 +45,12 @@ impl Settings {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Tls {
-    /// By a certificate of the server's own local authority, in the store's folder.
-    MadeHere,
+    /// By a certificate of the server's own authority, made in the store's folder: for localhost and the address that is
+    /// listened on.
+    MadeHere {
+        /// And for these.
+        names: Vec<String>,
+    },
     /// By files, PEM.
     Files {
         /// The certificate, then those that signed it.
@@ -87,6 +91,10 @@ pub struct ServerLimits {
     pub connections: usize,
     /// How long a client may take for a TLS handshake.
     pub handshake: Duration,
+    /// How long a connection may be without a byte from the client.
+    pub idle: Duration,
+    /// How long a client may take no byte of an answer.
+    pub stalled: Duration,
     /// How long a client may take to send the header of a request, on a new connection and on an idle one.
     pub header: Duration,
     /// How long a client may take to send a whole request.
@@ -101,6 +109,8 @@ pub struct ServerLimits {
     pub waiting_publications: usize,
     /// Reads at a time.
     pub reads: usize,
+    /// Renewals at a time.
+    pub renewals: usize,
     /// How long to wait for what has begun when the server is asked to end.
     pub drain: Duration,
 }
@@ -110,6 +120,8 @@ impl Default for ServerLimits {
         Self {
             connections: 4096,
             handshake: Duration::from_secs(10),
+            idle: Duration::from_mins(5),
+            stalled: Duration::from_secs(30),
             header: Duration::from_secs(30),
             request: Duration::from_mins(2),
             body_bytes: 128 << 20,
@@ -117,6 +129,7 @@ impl Default for ServerLimits {
             publications: 32,
             waiting_publications: 512,
             reads: 64,
+            renewals: 8,
             drain: Duration::from_secs(30),
         }
     }

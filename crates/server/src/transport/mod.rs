@@ -1,42 +1,64 @@
-//! From a socket to a request, and back: accepting, limits, TLS, HTTP.
+//! From a socket to a request, and back.
+//!
+//! ```text
+//! accept ─a place─▶ connection ─handshake─▶ HTTP/1.1 or h2 ─▶ stack ─▶ api
+//! ```
+//!
+//! Every wait for a client has an end, and a client that waits holds a connection and nothing else.
 
+mod authority;
+mod connection;
+mod stack;
 mod tls;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::Semaphore;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-pub use tls::TlsError;
+pub use tls::{Reloader, TlsError};
 
-use crate::api;
 use crate::server::StartError;
 use crate::service::Service;
 use crate::settings::{ServerLimits, Settings};
+use connection::Connections;
+
+/// After an accept that failed for want of something, until the next.
+const BREATH: Duration = Duration::from_millis(200);
 
 /// A bound socket with all that its connections need.
+#[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Reloader>,
     limits: ServerLimits,
 }
 
 impl Listener {
     pub(crate) async fn bind(settings: &Settings) -> Result<Self, StartError> {
         let failed = |source| StartError::Listen { address: settings.listen, source };
-        let tls = tls::acceptor(settings)?;
+        raise_file_limit();
         let socket = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, tls, limits: settings.limits })
+        Ok(Self { socket, address, tls: None, limits: settings.limits })
+    }
+
+    /// With that certificate.
+    pub(crate) fn with(self, tls: Option<Reloader>) -> Self {
+        Self { tls, ..self }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self) -> String {
@@ -44,41 +66,66 @@ impl Listener {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Accepts until `ended`, then waits for what has begun.
+    /// Accepts until `ended`; then takes no more, closes what is idle, and waits for what has begun.
     pub(crate) async fn run(self, service: Arc<Service>, ended: impl Future<Output = ()> + Send) {
-        let _ = self.limits;
-        tokio::pin!(ended);
-        loop {
-            let stream = tokio::select! {
-                accepted = self.socket.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(_) => continue,
-                },
-                () = &mut ended => return,
-            };
-            let (service, tls) = (Arc::clone(&service), self.tls.clone());
-            tokio::spawn(async move {
-                let answer = service_fn(move |request: Request<Incoming>| {
-                    let service = Arc::clone(&service);
-                    async move {
-                        Ok::<_, std::convert::Infallible>(api::answer(&service, request.map(Body::new)).await)
-                    }
-                });
-                let server = auto::Builder::new(TokioExecutor::new());
-                let Some(tls) = tls else {
-                    drop(server.serve_connection(TokioIo::new(stream), answer).await);
-                    return;
-                };
-                if let Ok(stream) = tls.accept(stream).await {
-                    drop(server.serve_connection(TokioIo::new(stream), answer).await);
-                }
-            });
+        let Self { socket, tls, limits, .. } = self;
+        let (draining, cut) = (CancellationToken::new(), CancellationToken::new());
+        let connections = Connections { service, tls, limits, draining: draining.clone(), cut: cut.clone() };
+        let tasks = TaskTracker::new();
+        let accepting = accept(socket, connections, tasks.clone());
+        tokio::select! {
+            () = accepting => {}
+            () = ended => {}
+        }
+        draining.cancel();
+        tasks.close();
+        let open = tasks.len();
+        if open > 0 {
+            tracing::info!(open, "waiting for connections to end");
+        }
+        if time::timeout(limits.drain, tasks.wait()).await.is_err() {
+            tracing::warn!(open = tasks.len(), "connections are cut: they did not end in time");
+            cut.cancel();
+            tasks.wait().await;
         }
     }
 }
 
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
+async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracker) {
+    // Who finds no place waits in the system's queue.
+    let places = Arc::new(Semaphore::new(connections.limits.connections));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                let connections = connections.clone();
+                tasks.spawn(async move {
+                    connections.serve(stream, peer).await;
+                    drop(place);
+                });
+            }
+            // The client has gone already.
+            Err(error) if is_of_one_client(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// As many open files as the system lets a process have: each connection is one.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::warn!(%error, "the limit of open files stays low");
     }
 }

@@ -1,22 +1,39 @@
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
+use rustls::server::{
+    ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, VerifierBuilderError,
+    WebPkiClientVerifier,
+};
+use rustls::{RootCertStore, ServerConfig};
+use tufstore::terms::UnixTime;
 
+use super::authority;
 use crate::settings::{Settings, Tls};
+
+/// What clients that speak h2 agree upon.
+pub(super) const H2: &[u8] = b"h2";
+/// Sessions of TLS 1.2 clients without tickets that can be resumed.
+const SESSIONS: usize = 10_240;
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A certificate could not be made.
-    #[error("a certificate could not be made")]
-    Make(#[from] rcgen::Error),
+    /// The authority that clients' certificates are signed by cannot be used.
+    #[error("{} holds no certificates that clients' can be verified by", path.display())]
+    ClientAuthority {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: VerifierBuilderError,
+    },
     /// A file could not be read or written.
     #[error("{} cannot be used", path.display())]
     File {
@@ -25,59 +42,145 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    Make(#[from] rcgen::Error),
+    /// The certificate that was made before is for other names.
+    #[error("{} is not for {name}: remove its folder to have another made, which clients then have to trust", path.display())]
+    OtherNames {
+        /// Its file.
+        path: PathBuf,
+        /// A name that is missing.
+        name: String,
+    },
     /// A file holds no PEM of its kind.
-    #[error("{} is not PEM of the kind that is needed", path.display())]
+    #[error("{} holds no {wanted} as PEM, unencrypted", path.display())]
     Pem {
         /// Which.
         path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
         /// Why.
         source: rustls::pki_types::pem::Error,
     },
     /// Certificate and key do not fit, or are of a kind that is not supported.
-    #[error("certificate and key cannot be used")]
-    Unusable(#[from] rustls::Error),
+    #[error("the certificate in {} and the key in {} cannot be used together", certificate.display(), key.display())]
+    Unusable {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The library refuses.
+    #[error("TLS cannot be set up")]
+    Rustls(#[from] rustls::Error),
 }
 
-pub(super) fn acceptor(settings: &Settings) -> Result<Option<TlsAcceptor>, TlsError> {
-    let (certificate, key) = match &settings.tls {
-        Tls::Off => return Ok(None),
-        Tls::Files { certificate, key, .. } => (certificate.clone(), key.clone()),
-        Tls::MadeHere => made_here(&settings.data.join("tls"))?,
-    };
-    let pem = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TlsError::Pem { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(&certificate))?;
-    let private = PrivateKeyDer::from_pem_file(&key).map_err(pem(&key))?;
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+/// The certificate that new connections are served with, which can be read from its files again. Cheap to clone.
+#[derive(Clone)]
+pub struct Reloader(Arc<Parts>);
+
+struct Parts {
+    files: Files,
+    tickets: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
+    current: ArcSwap<ServerConfig>,
 }
 
-fn made_here(folder: &Path) -> Result<(PathBuf, PathBuf), TlsError> {
-    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-    if certificate.exists() {
-        return Ok((certificate, key));
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+}
+
+impl Reloader {
+    /// As the settings say; made here where they name no files. `None` without TLS.
+    pub(crate) fn new(settings: &Settings, now: UnixTime) -> Result<Option<Self>, TlsError> {
+        let files = match &settings.tls {
+            Tls::Off => return Ok(None),
+            Tls::Files { certificate, key, client_ca } => {
+                Files { certificate: certificate.clone(), key: key.clone(), client_ca: client_ca.clone() }
+            }
+            Tls::MadeHere { names } => {
+                let made =
+                    authority::certificate(&settings.data.join("tls"), names, settings.listen.ip(), now)?;
+                Files { certificate: made.certificate, key: made.key, client_ca: None }
+            }
+        };
+        let tickets = aws_lc_rs::Ticketer::new()?;
+        let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(SESSIONS);
+        let current = ArcSwap::from_pointee(files.read(&tickets, &sessions)?);
+        Ok(Some(Self(Arc::new(Parts { files, tickets, sessions, current }))))
     }
-    let failed = |source| TlsError::File { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, "tufstore local");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let ca_key = KeyPair::generate()?;
-    let ca = params.self_signed(&ca_key)?;
-    let issuer = Issuer::from_params(&params, &ca_key);
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let server_key = KeyPair::generate()?;
-    let server = CertificateParams::new(names)?.signed_by(&server_key, &issuer)?;
-    #[expect(clippy::disallowed_methods, reason = "not the store's files")]
-    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).map_err(failed);
-    write("ca.crt", &ca.pem())?;
-    write("server.key", &server_key.serialize_pem())?;
-    write("server.crt", &server.pem())?;
-    Ok((certificate, key))
+
+    /// Reads the files again: connections from now on are served with what they hold.
+    ///
+    /// # Errors
+    /// [`TlsError`]; then everything stays as it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let read = self.0.files.read(&self.0.tickets, &self.0.sessions)?;
+        self.0.current.store(Arc::new(read));
+        Ok(())
+    }
+
+    pub(super) fn current(&self) -> Arc<ServerConfig> {
+        self.0.current.load_full()
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("certificate", &self.0.files.certificate).finish_non_exhaustive()
+    }
+}
+
+impl Files {
+    fn read(
+        &self,
+        tickets: &Arc<dyn ProducesTickets>,
+        sessions: &Arc<dyn StoresServerSessions>,
+    ) -> Result<ServerConfig, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(path)? {
+                    roots.add(certificate)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                let refused = |source| TlsError::ClientAuthority { path: path.clone(), source };
+                builder.with_client_cert_verifier(verifier.map_err(refused)?)
+            }
+        };
+        let key = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|source| unreadable(&self.key, "private key", source))?;
+        let unusable = |source| {
+            let (certificate, key) = (self.certificate.clone(), self.key.clone());
+            TlsError::Unusable { certificate, key, source }
+        };
+        let mut config = builder.with_single_cert(certificates(&self.certificate)?, key).map_err(unusable)?;
+        config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+        // Clients open a connection for every request: most are resumed, by ticket or, in TLS 1.2, by session.
+        config.ticketer = Arc::clone(tickets);
+        config.session_storage = Arc::clone(sessions);
+        Ok(config)
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let read = read.map_err(|source| unreadable(path, "certificate", source))?;
+    if read.is_empty() {
+        return Err(unreadable(path, "certificate", rustls::pki_types::pem::Error::NoItemsFound));
+    }
+    Ok(read)
+}
+
+fn unreadable(path: &Path, wanted: &'static str, source: rustls::pki_types::pem::Error) -> TlsError {
+    TlsError::Pem { path: path.to_owned(), wanted, source }
 }

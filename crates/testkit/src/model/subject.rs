@@ -277,7 +277,12 @@ impl Subject for StoreSubject {
         role: &RoleName,
         which: Which,
     ) -> Result<Option<File>, Failure> {
-        Ok(self.store()?.history(repository, role, which)?.as_ref().map(File::from))
+        Ok(self
+            .store()?
+            .history(repository, role, which)?
+            .map(|found| found.document)
+            .as_ref()
+            .map(File::from))
     }
 
     fn reopen(&mut self, reopening: Reopening) -> Result<(), Failure> {

@@ -1,0 +1,44 @@
+//! How the server is, for those who watch it.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::WireError;
+use crate::metrics;
+use crate::service::Service;
+
+/// Nothing if all is well, or what is not.
+pub(super) async fn health(service: &Service) -> Result<Response<Body>, WireError> {
+    let store = service.store.clone();
+    let status = service.workers.read(move || store.status()).await?;
+    let mut failed = BTreeMap::new();
+    match status {
+        Ok(status) if status.takes_writes => {}
+        Ok(_) => {
+            failed.insert("store", "a write failed, and no more are taken: restart the server".to_owned());
+        }
+        Err(error) => {
+            failed.insert("store", error.to_string());
+        }
+    }
+    let text = serde_json::to_string(&failed).map_err(|_| WireError::unknown())?;
+    let mut response = Response::new(Body::from(text));
+    if !failed.is_empty() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// Everything that is counted.
+pub(super) async fn metrics(service: &Service) -> Result<Response<Body>, WireError> {
+    let store = service.store.clone();
+    let text = service.workers.read(move || metrics::render(&store)).await?;
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}

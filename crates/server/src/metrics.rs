@@ -1,0 +1,145 @@
+//! What the server counts, in the form of Prometheus. `docs/metrics.md` lists all of it.
+//!
+//! The recorder is one for the process, as the `metrics` facade has it: servers that share a process share their counts.
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tufstore::Store;
+
+use crate::api::WireError;
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// One connection, counted as open until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection(());
+
+/// Counts from now on, if nobody else in the process does by other means.
+pub(crate) fn install() {
+    RECORDER.get_or_init(|| match recorder() {
+        Ok(handle) => Some(handle),
+        Err(error) => {
+            tracing::warn!(%error, "nothing is counted: the process has a recorder of metrics already");
+            None
+        }
+    });
+    gauge!("tufstore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// One request of a route that Notary counts.
+pub(crate) fn observe(operation: &'static str, method: &Method, seen: &Seen) {
+    let code = seen.status.as_u16().to_string();
+    let method = method.as_str().to_owned();
+    counter!("notary_server_http_requests_total", "operation" => operation, "method" => method, "code" => code)
+        .increment(1);
+    let record = |name: &'static str, value: f64| histogram!(name, "operation" => operation).record(value);
+    record("notary_server_http_request_duration_microseconds", seen.duration.as_secs_f64() * 1e6);
+    record("notary_server_http_request_size_bytes", float(seen.request_bytes));
+    record("notary_server_http_response_size_bytes", float(seen.response_bytes));
+}
+
+pub(crate) fn refused(refusal: &WireError) {
+    let (code, name) = refusal.reason();
+    counter!("tufstore_refusals_total", "code" => code, "name" => name).increment(1);
+}
+
+pub(crate) fn published() {
+    counter!("tufstore_publications_total").increment(1);
+}
+
+pub(crate) fn looked_up() {
+    counter!("tufstore_lookups_total").increment(1);
+}
+
+pub(crate) fn renewed(well: bool) {
+    let outcome = if well { "renewed" } else { "failed" };
+    counter!("tufstore_renewals_total", "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn connected() -> Connection {
+    gauge!("tufstore_connections").increment(1.0);
+    counter!("tufstore_connections_total").increment(1);
+    Connection(())
+}
+
+/// What changed since it was asked last is put into its buckets; to be called every some seconds.
+pub(crate) fn settle() {
+    if let Some(Some(recorder)) = RECORDER.get() {
+        recorder.run_upkeep();
+    }
+}
+
+/// All counts as text. Reads the lengths of the store's files.
+pub(crate) fn render(store: &Store) -> String {
+    match store.status() {
+        Ok(status) => {
+            gauge!("tufstore_journal_bytes").set(float(status.journal_bytes));
+            gauge!("tufstore_index_bytes").set(float(status.index_bytes));
+            gauge!("tufstore_index_behind_commits").set(float(status.index_behind));
+            gauge!("tufstore_index_relied_on").set(truth(status.index_relied_on));
+            gauge!("tufstore_takes_writes").set(truth(status.takes_writes));
+            gauge!("tufstore_position").set(float(status.position.get()));
+        }
+        Err(error) => tracing::warn!(%error, "the store's state cannot be told"),
+    }
+    gauge!("tufstore_repositories").set(float(u64::try_from(store.repository_count()).unwrap_or(u64::MAX)));
+    if let Some(open) = open_files() {
+        gauge!("process_open_fds").set(float(open));
+    }
+    if let Some(bytes) = resident_bytes() {
+        gauge!("process_resident_memory_bytes").set(float(bytes));
+    }
+    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        gauge!("tufstore_connections").decrement(1.0);
+    }
+}
+
+/// How one request went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
+    pub(crate) duration: Duration,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+}
+
+fn recorder() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    /// From a sync on fast storage to one that hangs.
+    const SECONDS: [f64; 14] =
+        [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+    PrometheusBuilder::new()
+        .set_quantiles(&[0.5, 0.9, 0.99])?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "gauges are floats; beyond 2^53 nobody counts"
+)]
+fn float(value: u64) -> f64 {
+    value as f64
+}
+
+fn truth(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+fn open_files() -> Option<u64> {
+    u64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()
+}
+
+fn resident_bytes() -> Option<u64> {
+    let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+}

@@ -1,0 +1,95 @@
+//! What stands around the API for every request: its id, its line in the log, its count, and that a panic is an answer.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+
+use axum::body::{Body, HttpBody};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use tracing::Instrument;
+
+use crate::api::{self, RequestId, WireError, route};
+use crate::clock::Stopwatch;
+use crate::metrics::{self, Seen};
+use crate::service::Service;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Of an id that a client or a proxy gives.
+const LONGEST_ID: usize = 64;
+/// Of a path in the log.
+const LONGEST_PATH: usize = 256;
+
+/// Answers a request that came over a connection.
+pub(super) async fn answer(
+    service: &Service,
+    mut request: Request<Body>,
+    peer: SocketAddr,
+) -> Response<Body> {
+    let watch = Stopwatch::start();
+    let id = RequestId::new(id(request.headers()));
+    request.extensions_mut().insert(id.clone());
+    let (method, path) = (request.method().clone(), shown(request.uri().path()));
+    let route = route::of(&method, request.uri().path());
+    let label = route.label();
+    let request_bytes = length(request.headers()).unwrap_or(0);
+    let span = tracing::info_span!("request", id = id.as_str(), %peer, %method, path);
+    let answered = AssertUnwindSafe(api::answer(service, route, request)).catch_unwind();
+    let mut response = answered.instrument(span.clone()).await.unwrap_or_else(|_| {
+        tracing::error!(parent: &span, "answering panicked");
+        WireError::unknown().into_response(Some(&id))
+    });
+    if let Ok(id) = HeaderValue::try_from(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let seen = Seen {
+        status: response.status(),
+        duration: watch.elapsed(),
+        request_bytes,
+        response_bytes: response.body().size_hint().exact().unwrap_or(0),
+    };
+    if let Some(label) = label {
+        metrics::observe(label, &method, &seen);
+    }
+    let milliseconds = seen.duration.as_secs_f64() * 1e3;
+    tracing::info!(parent: &span, status = seen.status.as_u16(), bytes = seen.response_bytes, milliseconds, "answered");
+    response
+}
+
+/// The id that came with the request if it is one, or a new one.
+fn id(headers: &HeaderMap) -> String {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    match given {
+        Some(id) if !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(allowed) => id.to_owned(),
+        Some(_) | None => format!("{:016x}", rand::random::<u64>()),
+    }
+}
+
+/// A path as the log shows it: percent-encoded as it came, and not endless.
+fn shown(path: &str) -> String {
+    path.chars().take(LONGEST_PATH).collect()
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_over_only_if_it_can_stand_in_a_log() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::try_from(value).unwrap());
+            id(&headers)
+        };
+        assert_eq!(with("a-1_b.C"), "a-1_b.C");
+        for value in ["", "a b", "a\"b", &"x".repeat(65)] {
+            let made = with(value);
+            assert!(made.len() == 16 && made.bytes().all(|digit| digit.is_ascii_hexdigit()), "{value:?}");
+        }
+        assert_ne!(id(&HeaderMap::new()), id(&HeaderMap::new()));
+    }
+}
