@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use tufstore::terms::{InvalidRepositoryName, RepositoryName, RoleName, UnixTime};
 use tufstore::{DeleteError, Fault, MirrorError, PublishError, StorageError};
+use tufstore_server::settings::SettingsError;
+use tufstore_server::{RunError, SecretsError, StartError, TlsError};
 
 use crate::exit::Exit;
 use crate::trace::TraceError;
@@ -69,6 +71,15 @@ pub(crate) enum Failure {
     /// A publication was refused.
     #[error("{repository}: the publication was refused")]
     Publish { repository: RepositoryName, source: Box<PublishError> },
+    /// A server ended otherwise than by being asked to.
+    #[error("the server did not end cleanly")]
+    Run(#[from] RunError),
+    /// The settings of a server.
+    #[error("the server's settings cannot be used")]
+    Settings(#[from] SettingsError),
+    /// A server does not start.
+    #[error("the server does not start")]
+    Start(#[from] StartError),
     /// The store failed at work.
     #[error("{doing} failed")]
     Storage { doing: &'static str, source: StorageError },
@@ -122,6 +133,9 @@ impl Failure {
             | Self::Open { .. }
             | Self::Output(_)
             | Self::Publish { .. }
+            | Self::Run(_)
+            | Self::Settings(_)
+            | Self::Start(_)
             | Self::Storage { .. }
             | Self::TraceName { .. }
             | Self::Trace(_) => Exit::Failure,
@@ -135,7 +149,9 @@ impl Failure {
             Self::Expired { .. } => Fault::Publisher,
             Self::ImportRefused { source, .. } => source.fault(),
             Self::Publish { source, .. } => source.fault(),
-            Self::Open { .. } | Self::Storage { .. } => Fault::Operator,
+            Self::Open { .. } | Self::Run(_) | Self::Settings(_) | Self::Start(_) | Self::Storage { .. } => {
+                Fault::Operator
+            }
             Self::File { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
@@ -191,7 +207,11 @@ impl Failure {
             Self::NoSuchTag { .. } => Some("`tufstore tags` lists what is there"),
             Self::Open { source, .. }
             | Self::Storage { source, .. }
-            | Self::Delete { source: DeleteError::Storage(source), .. } => Some(storage(source)),
+            | Self::Delete { source: DeleteError::Storage(source), .. }
+            | Self::Run(RunError::Close(source))
+            | Self::Start(StartError::Store { source, .. }) => Some(storage(source)),
+            Self::Start(error) => start(error),
+            Self::Settings(error) => settings(error),
             Self::Publish { source, .. } => {
                 if let PublishError::Storage(source) = &**source {
                     Some(storage(source))
@@ -202,10 +222,52 @@ impl Failure {
             Self::Delete { .. }
             | Self::File { .. }
             | Self::Output(_)
+            | Self::Run(_)
             | Self::TraceName { .. }
             | Self::Trace(_) => None,
         }
     }
+}
+
+/// The next step that helps when a server does not start.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
+fn start(error: &StartError) -> Option<&'static str> {
+    Some(match error {
+        StartError::Listen { .. } => "name another address with --listen, or end what listens there",
+        StartError::Open { .. } => {
+            "listen on 127.0.0.1 and put something in front that authenticates, or give --insecure-open where everybody may sign"
+        }
+        StartError::Secrets(SecretsError::NoMaster { .. }) => {
+            "restore the file `master` in the data folder from a backup. Only for a store whose online keys never were here, as one that was imported: give --new-master-key"
+        }
+        StartError::Secrets(SecretsError::KeyFileInData { .. }) => {
+            "name a file outside of the data folder with --key-file"
+        }
+        StartError::Secrets(SecretsError::Master { .. }) => {
+            "give what the master key was sealed by: TUFSTORE_PASSPHRASE, --passphrase-file or --key-file"
+        }
+        StartError::Tls(TlsError::Unusable { .. }) => {
+            "see that the key is the certificate's, and that the certificate comes first in its file, before those that signed it"
+        }
+        StartError::Tls(TlsError::Pem { .. }) => {
+            "give unencrypted PEM; `openssl pkey -in FILE` decrypts a key"
+        }
+        _ => return None,
+    })
+}
+
+/// The next step that helps when settings cannot be used.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
+fn settings(error: &SettingsError) -> Option<&'static str> {
+    Some(match error {
+        SettingsError::Authentication { .. } => {
+            "to run without authentication, remove `auth` from the file: the server then listens on loopback only"
+        }
+        SettingsError::Missing { .. } => {
+            "give it as a flag, or in the file that --config names; see `tufstore serve --help`"
+        }
+        _ => return None,
+    })
 }
 
 /// The next step that helps when the store itself failed.

@@ -29,6 +29,6 @@ pub mod settings;
 
 pub use clock::Clock;
 pub use secrets::SecretsError;
-pub use server::{RunError, Server, StartError};
+pub use server::{Checked, RunError, Server, StartError};
 pub use settings::Settings;
 pub use transport::{Reloader, TlsError};

@@ -1,16 +1,21 @@
 //! What the server signs with, and what opens it.
 
 use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{self, Path, PathBuf};
 
 use tufstore::crypto::KeyAlgorithm;
 use tufstore_keys::{KeyError, MasterKeyError, MasterKeyFile, Opener, SealedOnlineKeys, create_key_file};
+use zeroize::Zeroizing;
 
-use crate::settings::{OpenedBy, Settings};
+use crate::settings::{Algorithm, OpenedBy, Settings};
 
-/// The master key, in the store's folder: sealed.
+/// The master key, in the store's folder, sealed.
 const MASTER: &str = "master";
+/// Where a store keeps its records.
+const JOURNAL: &str = "journal";
 
 /// Why the online keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,15 @@ pub enum SecretsError {
         /// Why.
         source: io::Error,
     },
+    /// What opens the data would lie in the data.
+    #[error("the key file {} lies in the data folder: whoever copies the data has what opens it", path.display())]
+    KeyFileInData {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The online keys cannot be made.
+    #[error("the online keys cannot be made")]
+    Key(#[from] KeyError),
     /// The master key cannot be opened or made.
     #[error("the master key in {} cannot be opened", path.display())]
     Master {
@@ -32,32 +46,145 @@ pub enum SecretsError {
         /// Why.
         source: MasterKeyError,
     },
-    /// It cannot be used.
-    #[error("the online keys cannot be made")]
-    Key(#[from] KeyError),
+    /// The store holds records, and the master key that its online keys are sealed by is gone.
+    #[error("the store in {} has records, but no master key", folder.display())]
+    NoMaster {
+        /// The store's folder.
+        folder: PathBuf,
+    },
+    /// No name for a key file beside the data folder.
+    #[error("{} has no name that a key file beside it could be named after", data.display())]
+    Unnamed {
+        /// The data folder.
+        data: PathBuf,
+    },
 }
 
-/// The online keys, by the master key in the store's folder; both are made where there is nothing yet.
-pub(crate) fn online_keys(settings: &Settings) -> Result<SealedOnlineKeys, SecretsError> {
-    let made = |source| SecretsError::Io { doing: format!("making {}", settings.data.display()), source };
-    std::fs::create_dir_all(&settings.data).map_err(made)?;
-    let path = settings.data.join(MASTER);
-    let failed = |source| SecretsError::Master { path: path.clone(), source };
-    let opener_path;
-    let by = match &settings.opened_by {
-        OpenedBy::Passphrase(passphrase) => Opener::Passphrase(passphrase),
-        OpenedBy::KeyFile(file) => {
-            opener_path = file.clone().unwrap_or_else(|| {
-                let mut name: OsString = settings.data.clone().into_os_string();
-                name.push(".key");
-                PathBuf::from(name)
-            });
-            if !opener_path.exists() && !path.exists() {
-                create_key_file(&opener_path).map_err(failed)?;
-            }
-            Opener::KeyFile(&opener_path)
+/// The online keys, and how they came to be there.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    pub(crate) keys: SealedOnlineKeys,
+    /// A key file that was made just now, which somebody has to know of.
+    pub(crate) made: Option<PathBuf>,
+}
+
+/// What will open the master key, and whether it is there.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    folder: PathBuf,
+    master: PathBuf,
+    opener: PlannedOpener,
+    algorithm: KeyAlgorithm,
+}
+
+#[derive(Debug)]
+enum PlannedOpener {
+    Passphrase(Zeroizing<Vec<u8>>),
+    KeyFile(PathBuf),
+}
+
+impl Plan {
+    /// Reads what was given, and changes nothing.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SecretsError> {
+        let folder = settings.data.clone();
+        let master = folder.join(MASTER);
+        if !master.exists() && has_records(&folder)? && !settings.keys.new_master_key {
+            return Err(SecretsError::NoMaster { folder });
         }
+        let opener = match &settings.keys.opened_by {
+            OpenedBy::Passphrase(passphrase) => {
+                PlannedOpener::Passphrase(Zeroizing::new(passphrase.as_bytes().to_vec()))
+            }
+            OpenedBy::PassphraseFile(path) => PlannedOpener::Passphrase(read_passphrase(path)?),
+            OpenedBy::KeyFile(path) => PlannedOpener::KeyFile(key_file(path.as_deref(), &folder)?),
+        };
+        let algorithm = match settings.keys.algorithm {
+            Algorithm::Ecdsa => KeyAlgorithm::EcdsaP256,
+            Algorithm::Ed25519 => KeyAlgorithm::Ed25519,
+        };
+        Ok(Self { folder, master, opener, algorithm })
+    }
+
+    /// Whether the master key opens; `false` if there is none yet.
+    pub(crate) fn check(&self) -> Result<bool, SecretsError> {
+        let there = self.master.exists();
+        if there {
+            MasterKeyFile::open(&self.master, self.opener()).map_err(|source| self.failed(source))?;
+        }
+        Ok(there)
+    }
+
+    /// Opens the master key, or makes it.
+    pub(crate) fn open(self) -> Result<Secrets, SecretsError> {
+        let doing = || format!("making the folder {}", self.folder.display());
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|source| SecretsError::Io { doing: doing(), source })?;
+        let mut made = None;
+        let file = if self.master.exists() {
+            MasterKeyFile::open(&self.master, self.opener())
+        } else {
+            if let PlannedOpener::KeyFile(path) = &self.opener
+                && !path.exists()
+            {
+                create_key_file(path).map_err(|source| self.failed(source))?;
+                made = Some(path.clone());
+            }
+            MasterKeyFile::create(&self.master, self.opener())
+        };
+        let file = file.map_err(|source| self.failed(source))?;
+        Ok(Secrets { keys: file.online_keys(self.algorithm)?, made })
+    }
+
+    fn opener(&self) -> Opener<'_> {
+        match &self.opener {
+            PlannedOpener::Passphrase(passphrase) => Opener::Passphrase(passphrase),
+            PlannedOpener::KeyFile(path) => Opener::KeyFile(path),
+        }
+    }
+
+    fn failed(&self, source: MasterKeyError) -> SecretsError {
+        SecretsError::Master { path: self.master.clone(), source }
+    }
+}
+
+/// Whether something was written to the store ever: another master key would not open what sealed keys it holds.
+fn has_records(folder: &Path) -> Result<bool, SecretsError> {
+    match fs::read_dir(folder.join(JOURNAL)) {
+        Ok(mut files) => Ok(files.next().is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(SecretsError::Io { doing: format!("looking into {}", folder.display()), source }),
+    }
+}
+
+fn read_passphrase(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
+    let failed =
+        |source| SecretsError::Io { doing: format!("reading the passphrase in {}", path.display()), source };
+    let mut text = Zeroizing::new(fs::read(path).map_err(failed)?);
+    if fs::metadata(path).map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others than its owner may read the passphrase file");
+    }
+    if text.ends_with(b"\n") {
+        text.pop();
+    }
+    if text.ends_with(b"\r") {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// Where the key file is: as given, or beside the data folder.
+fn key_file(given: Option<&Path>, data: &Path) -> Result<PathBuf, SecretsError> {
+    let whole = |path: &Path| {
+        let doing = || format!("finding {}", path.display());
+        path::absolute(path).map_err(|source| SecretsError::Io { doing: doing(), source })
     };
-    let file = if path.exists() { MasterKeyFile::open(&path, by) } else { MasterKeyFile::create(&path, by) };
-    Ok(file.map_err(failed)?.online_keys(KeyAlgorithm::EcdsaP256)?)
+    let data = whole(data)?;
+    let Some(given) = given else {
+        let mut name: OsString =
+            data.file_name().ok_or_else(|| SecretsError::Unnamed { data: data.clone() })?.to_owned();
+        name.push(".key");
+        return Ok(data.with_file_name(name));
+    };
+    let path = whole(given)?;
+    if path.starts_with(&data) { Err(SecretsError::KeyFileInData { path }) } else { Ok(path) }
 }

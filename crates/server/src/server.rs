@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tufstore::{Options, StorageError, Store};
 use crate::api::{self, route};
 use crate::clock::Clock;
 use crate::metrics;
-use crate::secrets::{self, SecretsError};
+use crate::secrets::{Plan, Secrets, SecretsError};
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::transport::{Listener, Reloader, TlsError};
@@ -29,6 +29,7 @@ pub struct Server {
     service: Arc<Service>,
     listener: Listener,
     certificate: Option<Reloader>,
+    made_key_file: Option<PathBuf>,
 }
 
 /// Why a server does not start.
@@ -74,6 +75,28 @@ pub enum RunError {
     Close(#[source] StorageError),
 }
 
+/// What a server would start with.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Checked {
+    /// Where it would listen.
+    pub address: SocketAddr,
+    /// Whether its master key is there, and opens; one would be made.
+    pub has_master_key: bool,
+    /// Whether its certificate is there; one would be made. True without TLS, too.
+    pub has_certificate: bool,
+}
+
+/// Strangers do not publish.
+fn allowed(settings: &Settings) -> Result<(), StartError> {
+    let address = settings.listen;
+    if address.ip().is_loopback() || settings.insecure_open {
+        Ok(())
+    } else {
+        Err(StartError::Open { address })
+    }
+}
+
 impl Server {
     /// Opens the store, or makes one, and listens. Needs a tokio runtime.
     ///
@@ -83,20 +106,31 @@ impl Server {
     /// # Cost
     /// That of [`Store::open`], and of stretching a passphrase, on the calling thread.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        let address = settings.listen;
-        if !address.ip().is_loopback() && !settings.insecure_open {
-            return Err(StartError::Open { address });
-        }
+        allowed(&settings)?;
         // First what may fail and leaves nothing behind.
         let listener = Listener::bind(&settings).await?;
-        let online = secrets::online_keys(&settings)?;
+        let Secrets { keys, made } = Plan::new(&settings)?.open()?;
         let certificate = Reloader::new(&settings, clock.now())?;
         let listener = listener.with(certificate.clone());
-        let options = Options::default().with_online_keys(online).with_lifetimes(settings.api.lifetimes);
+        let options = Options::default().with_online_keys(keys).with_lifetimes(settings.api.lifetimes);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
         let service = Arc::new(Service::new(store, clock, settings.limits, settings.api));
-        Ok(Self { service, listener, certificate })
+        Ok(Self { service, listener, certificate, made_key_file: made })
+    }
+
+    /// Whether a server would start with these settings; makes and changes nothing. Needs a tokio runtime.
+    ///
+    /// A store that is damaged, or that another process has open, is found at the start only.
+    ///
+    /// # Errors
+    /// [`StartError`], as [`Server::start`].
+    pub async fn check(settings: &Settings) -> Result<Checked, StartError> {
+        allowed(settings)?;
+        let address = Listener::bind(settings).await?.address();
+        let has_master_key = Plan::new(settings)?.check()?;
+        let has_certificate = Reloader::check(settings)?;
+        Ok(Checked { address, has_master_key, has_certificate })
     }
 
     /// Where it can be reached, such as `https://127.0.0.1:4443`.
@@ -112,6 +146,12 @@ impl Server {
     /// What reads the certificate again; `None` without TLS.
     pub fn certificate(&self) -> Option<Reloader> {
         self.certificate.clone()
+    }
+
+    /// The key file that was made at this start, if one was: whoever has it and the store's folder can sign, and without it
+    /// the server never can again.
+    pub fn made_key_file(&self) -> Option<&Path> {
+        self.made_key_file.as_deref()
     }
 
     /// The store that it serves.

@@ -1,13 +1,23 @@
 //! What a server is run with: from flags, a file of ours, or a notary-server's file.
 
+mod file;
+mod given;
+mod notary;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tufstore::Lifetimes;
 
+pub use file::{Ignored, SettingsError, read};
+pub use given::{
+    Algorithm, Given, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog, GivenTls, Level,
+    LogFormat, Passphrase, Span,
+};
+
 /// Everything that a server is run with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
     /// The store's folder.
@@ -18,12 +28,14 @@ pub struct Settings {
     pub insecure_open: bool,
     /// How connections are secured.
     pub tls: Tls,
-    /// What opens the master key.
-    pub opened_by: OpenedBy,
+    /// What the server signs with.
+    pub keys: Keys,
     /// How much of anything one server takes on.
     pub limits: ServerLimits,
     /// What the API answers by.
     pub api: ApiSettings,
+    /// What is logged, which is up to whoever installs a subscriber for it.
+    pub log: Log,
 }
 
 impl Settings {
@@ -33,12 +45,81 @@ impl Settings {
             data: data.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4443)),
             insecure_open: false,
-            tls: Tls::MadeHere { names: Vec::new() },
-            opened_by: OpenedBy::KeyFile(None),
+            tls: Tls::default(),
+            keys: Keys::default(),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
+            log: Log::default(),
         }
     }
+
+    /// What was given, and the defaults for the rest.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where something is missing, or two things exclude each other.
+    pub fn of(given: Given) -> Result<Self, SettingsError> {
+        let data = given.data.ok_or(SettingsError::Missing { what: "the store's folder, data" })?;
+        let mut settings = Self::new(data);
+        set(&mut settings.listen, given.listen);
+        set(&mut settings.insecure_open, given.insecure_open);
+        settings.tls = Tls::of(given.tls)?;
+        settings.keys = Keys::of(given.keys)?;
+        for prefix in given.gun_prefixes.iter().flatten() {
+            check_prefix(prefix)?;
+        }
+        set(&mut settings.api.gun_prefixes, given.gun_prefixes);
+        let caching = &mut settings.api.caching;
+        for seconds in [given.caching.current, given.caching.consistent].into_iter().flatten() {
+            if seconds > Caching::LONGEST {
+                return Err(SettingsError::Caching { seconds });
+            }
+        }
+        set(&mut caching.current, given.caching.current);
+        set(&mut caching.consistent, given.caching.consistent);
+        let span = |given: Option<Span>| given.map(|span| span.0);
+        let lifetimes = &mut settings.api.lifetimes;
+        set(&mut lifetimes.timestamp, span(given.lifetimes.timestamp));
+        set(&mut lifetimes.snapshot, span(given.lifetimes.snapshot));
+        if lifetimes.timestamp.is_zero() || lifetimes.snapshot.is_zero() {
+            return Err(SettingsError::NoLifetime);
+        }
+        let (limits, given_limits) = (&mut settings.limits, given.limits);
+        set(&mut limits.connections, given_limits.connections);
+        set(&mut limits.handshake, span(given_limits.handshake));
+        set(&mut limits.idle, span(given_limits.idle));
+        set(&mut limits.stalled, span(given_limits.stalled));
+        set(&mut limits.header, span(given_limits.header));
+        set(&mut limits.request, span(given_limits.request));
+        set(&mut limits.body_bytes, given_limits.body_bytes);
+        set(&mut limits.bodies_bytes, given_limits.bodies_bytes);
+        set(&mut limits.publications, given_limits.publications);
+        set(&mut limits.waiting_publications, given_limits.waiting_publications);
+        set(&mut limits.reads, given_limits.reads);
+        set(&mut limits.renewals, given_limits.renewals);
+        set(&mut limits.drain, span(given_limits.drain));
+        if limits.bodies_bytes < limits.body_bytes {
+            return Err(SettingsError::Bodies { one: limits.body_bytes, all: limits.bodies_bytes });
+        }
+        set(&mut settings.log.level, given.log.level);
+        set(&mut settings.log.format, given.log.format);
+        Ok(settings)
+    }
+}
+
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+/// A prefix of names, as notary-server takes it.
+fn check_prefix(prefix: &str) -> Result<(), SettingsError> {
+    let name = prefix.strip_suffix('/');
+    // What a repository's name may be is what a prefix of whole segments may be.
+    if name.is_some_and(|name| name.parse::<tufstore::terms::RepositoryName>().is_ok()) {
+        return Ok(());
+    }
+    Err(SettingsError::Prefix { prefix: prefix.to_owned() })
 }
 
 /// How connections are secured.
@@ -64,22 +145,71 @@ pub enum Tls {
     Off,
 }
 
+impl Default for Tls {
+    fn default() -> Self {
+        Self::MadeHere { names: Vec::new() }
+    }
+}
+
+impl Tls {
+    fn of(given: GivenTls) -> Result<Self, SettingsError> {
+        let GivenTls { certificate, key, client_ca, names, off } = given;
+        match (off == Some(true), certificate, key) {
+            (true, None, None) if client_ca.is_none() && names.is_none() => Ok(Self::Off),
+            (false, None, None) if client_ca.is_none() => {
+                Ok(Self::MadeHere { names: names.unwrap_or_default() })
+            }
+            (false, Some(certificate), Some(key)) if names.is_none() => {
+                Ok(Self::Files { certificate, key, client_ca })
+            }
+            (false, Some(_), None) | (false, None, Some(_)) => {
+                Err(SettingsError::Missing { what: "the other one of TLS certificate and key" })
+            }
+            _ => Err(SettingsError::TlsTwice),
+        }
+    }
+}
+
+/// What the server signs with.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Keys {
+    /// What opens the master key.
+    pub opened_by: OpenedBy,
+    /// Of new keys.
+    pub algorithm: Algorithm,
+    /// Make a master key although the store has records already.
+    pub new_master_key: bool,
+}
+
+impl Keys {
+    fn of(given: GivenKeys) -> Result<Self, SettingsError> {
+        let opened_by = match (given.passphrase, given.passphrase_file, given.key_file) {
+            (None, None, path) => OpenedBy::KeyFile(path),
+            (Some(passphrase), None, None) => OpenedBy::Passphrase(passphrase),
+            (None, Some(path), None) => OpenedBy::PassphraseFile(path),
+            _ => return Err(SettingsError::OpenerTwice),
+        };
+        let algorithm = given.algorithm.unwrap_or_default();
+        Ok(Self { opened_by, algorithm, new_master_key: given.new_master_key.unwrap_or(false) })
+    }
+}
+
 /// What opens the master key.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OpenedBy {
     /// A passphrase.
-    Passphrase(Vec<u8>),
+    Passphrase(Passphrase),
+    /// A passphrase in a file; a newline at its end does not count.
+    PassphraseFile(PathBuf),
     /// A key file; by default the data folder's name with `.key` after it.
     KeyFile(Option<PathBuf>),
 }
 
-impl std::fmt::Debug for OpenedBy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Passphrase(_) => f.write_str("Passphrase(..)"),
-            Self::KeyFile(path) => f.debug_tuple("KeyFile").field(path).finish(),
-        }
+impl Default for OpenedBy {
+    fn default() -> Self {
+        Self::KeyFile(None)
     }
 }
 
@@ -97,11 +227,11 @@ pub struct ServerLimits {
     pub stalled: Duration,
     /// How long a client may take to send the header of a request, on a new connection and on an idle one.
     pub header: Duration,
-    /// How long a client may take to send a whole request.
+    /// How long a client may take to send a whole upload.
     pub request: Duration,
     /// Bytes of one upload.
     pub body_bytes: usize,
-    /// Bytes of all uploads that are being received or waiting.
+    /// Bytes of all uploads that are being received or wait.
     pub bodies_bytes: usize,
     /// Publications that are verified or written at a time.
     pub publications: usize,
@@ -157,8 +287,26 @@ pub struct Caching {
     pub consistent: u32,
 }
 
+impl Caching {
+    /// A year.
+    const LONGEST: u32 = 31_536_000;
+}
+
 impl Default for Caching {
     fn default() -> Self {
         Self { current: 300, consistent: 2_592_000 }
     }
 }
+
+/// What is logged.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Log {
+    /// From which level on.
+    pub level: Level,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,12 @@ pub(super) struct Made {
     pub(super) key: PathBuf,
 }
 
+impl Made {
+    fn in_folder(folder: &Path) -> Self {
+        Self { certificate: folder.join("server.crt"), key: folder.join("server.key") }
+    }
+}
+
 /// The certificate in `folder`, for localhost, the address that is listened on, and `names`; made if there is none.
 pub(super) fn certificate(
     folder: &Path,
@@ -39,19 +45,32 @@ pub(super) fn certificate(
     listen: IpAddr,
     now: UnixTime,
 ) -> Result<Made, TlsError> {
+    if let Some(made) = made(folder, names, listen)? {
+        return Ok(made);
+    }
+    let made = Made::in_folder(folder);
+    make(folder, &made, &every(names, listen), now)?;
+    Ok(made)
+}
+
+/// The certificate in `folder` if it is there, for all of its names.
+pub(super) fn made(folder: &Path, names: &[String], listen: IpAddr) -> Result<Option<Made>, TlsError> {
+    let made = Made::in_folder(folder);
+    // It is written last: with it, all is there.
+    if !made.certificate.exists() {
+        return Ok(None);
+    }
+    covers(&made.certificate, &every(names, listen))?;
+    Ok(Some(made))
+}
+
+fn every(names: &[String], listen: IpAddr) -> Vec<String> {
     let mut all = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     if !listen.is_unspecified() && !listen.is_loopback() {
         all.push(listen.to_string());
     }
     all.extend(names.iter().cloned());
-    let made = Made { certificate: folder.join("server.crt"), key: folder.join("server.key") };
-    // It is written last: with it, all is there.
-    if made.certificate.exists() {
-        covers(&made.certificate, &all)?;
-    } else {
-        make(folder, &made, &all, now)?;
-    }
-    Ok(made)
+    all
 }
 
 fn make(folder: &Path, made: &Made, names: &[String], now: UnixTime) -> Result<(), TlsError> {

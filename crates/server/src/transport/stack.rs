@@ -50,8 +50,8 @@ pub(super) async fn answer(
     if let Some(label) = label {
         metrics::observe(label, &method, &seen);
     }
-    let milliseconds = seen.duration.as_secs_f64() * 1e3;
-    tracing::info!(parent: &span, status = seen.status.as_u16(), bytes = seen.response_bytes, milliseconds, "answered");
+    let microseconds = u64::try_from(seen.duration.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(parent: &span, status = seen.status.as_u16(), bytes = seen.response_bytes, microseconds, "answered");
     response
 }
 

@@ -115,6 +115,24 @@ impl Reloader {
         Ok(Some(Self(Arc::new(Parts { files, tickets, sessions, current }))))
     }
 
+    /// Whether the files can be used; `false` if they would be made.
+    pub(crate) fn check(settings: &Settings) -> Result<bool, TlsError> {
+        let files = match &settings.tls {
+            Tls::Off => return Ok(true),
+            Tls::Files { certificate, key, client_ca } => {
+                Files { certificate: certificate.clone(), key: key.clone(), client_ca: client_ca.clone() }
+            }
+            Tls::MadeHere { names } => {
+                match authority::made(&settings.data.join("tls"), names, settings.listen.ip())? {
+                    None => return Ok(false),
+                    Some(made) => Files { certificate: made.certificate, key: made.key, client_ca: None },
+                }
+            }
+        };
+        let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(SESSIONS);
+        files.read(&aws_lc_rs::Ticketer::new()?, &sessions).map(|_| true)
+    }
+
     /// Reads the files again: connections from now on are served with what they hold.
     ///
     /// # Errors

@@ -4,8 +4,6 @@ use tufstore::crypto::OnlineRole;
 use tufstore::terms::{RoleName, Version};
 use tufstore::{ParseError, PublishError, TrustError};
 
-#[cfg(test)]
-use super::Detail;
 use super::{WireError, internal};
 use crate::text::chain;
 
@@ -86,15 +84,4 @@ fn untrusted(role: &RoleName, error: &TrustError) -> String {
         (_, other) => return format!("{role}: {other}"),
     };
     format!("{known} ({error})")
-}
-
-impl WireError {
-    /// As for [`Detail::Validation`], for tests.
-    #[cfg(test)]
-    pub(super) fn validation(&self) -> Option<(&'static str, &str)> {
-        match &self.detail {
-            Detail::Validation { name, error } => Some((name, &error.message)),
-            Detail::None | Detail::Empty {} | Detail::Text(_) => None,
-        }
-    }
 }

@@ -88,7 +88,7 @@ fn request(body: Body, length: Option<usize>) -> Request<Body> {
 
 fn limits(body_bytes: usize, bodies_bytes: usize) -> ServerLimits {
     let request = std::time::Duration::from_millis(50);
-    ServerLimits { body_bytes, bodies_bytes, request, ..ServerLimits::default() }
+    ServerLimits { request, body_bytes, bodies_bytes, ..ServerLimits::default() }
 }
 
 #[tokio::test]

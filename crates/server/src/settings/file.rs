@@ -1,0 +1,115 @@
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Given;
+use super::notary;
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Room for all uploads that does not hold one.
+    #[error("limits.bodies-bytes is {all}, less than limits.body-bytes, {one}: no such upload would fit")]
+    Bodies {
+        /// Bytes of one.
+        one: usize,
+        /// Bytes of all.
+        all: usize,
+    },
+    /// Longer than a year.
+    #[error("caches may be told at most 31536000 seconds, a year, and not {seconds}")]
+    Caching {
+        /// What was given.
+        seconds: u32,
+    },
+    /// The file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file asks for what would protect the server, and is not there yet.
+    #[error("{} asks for authentication of type {kind:?}, which this release does not have", path.display())]
+    Authentication {
+        /// Which file.
+        path: PathBuf,
+        /// Which type.
+        kind: String,
+    },
+    /// A value that has to be there.
+    #[error("{what} is not given")]
+    Missing {
+        /// What.
+        what: &'static str,
+    },
+    /// What is signed would be expired at once.
+    #[error("a lifetime is longer than nothing")]
+    NoLifetime,
+    /// The file is no notary-server's.
+    #[error("{} cannot be read as a configuration of notary-server: {why}", path.display())]
+    Notary {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// More than one way to open the master key.
+    #[error(
+        "the master key is opened by a passphrase, a passphrase file or a key file, and by one of them only"
+    )]
+    OpenerTwice,
+    /// No prefix of names.
+    #[error("{prefix:?} is no prefix of repositories: it ends in one /, and begins with none")]
+    Prefix {
+        /// What was given.
+        prefix: String,
+    },
+    /// More than one way to secure connections.
+    #[error(
+        "TLS is either off, or by a certificate and key of yours, or by one that is made here for more names"
+    )]
+    TlsTwice,
+    /// The file is not TOML, or has what is not known.
+    #[error("{} cannot be used", path.display())]
+    Toml {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// A setting of a file that changes nothing here, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Ignored {
+    /// Where it stands in the file.
+    pub key: String,
+    /// Why it does not apply.
+    pub why: &'static str,
+}
+
+/// Reads a file of settings: of ours, which is TOML, or of notary-server's, which is JSON.
+///
+/// `environment`: what it says of a variable by name; variables `NOTARY_SERVER_…` stand above notary-server's files.
+///
+/// # Errors
+/// [`SettingsError`].
+pub fn read(
+    path: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Given, Vec<Ignored>), SettingsError> {
+    let text =
+        fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (given, ignored) = if text.trim_start().starts_with('{') {
+        notary::read(path, &text, environment)?
+    } else {
+        let toml = |source| SettingsError::Toml { path: path.to_owned(), source: Box::new(source) };
+        (toml::from_str(&text).map_err(toml)?, Vec::new())
+    };
+    Ok((given.relative_to(folder), ignored))
+}

@@ -1,0 +1,264 @@
+//! What an operator gives: by flags, or in a file of ours. What is not given has a default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Some of the settings. Files are written in TOML, with these names and a `-` where there is a `_` here.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[expect(clippy::exhaustive_structs, reason = "written as a literal with the rest by default")]
+pub struct Given {
+    /// See [`super::Settings::data`].
+    pub data: Option<PathBuf>,
+    /// See [`super::Settings::listen`].
+    pub listen: Option<SocketAddr>,
+    /// See [`super::Settings::insecure_open`].
+    pub insecure_open: Option<bool>,
+    /// How connections are secured.
+    pub tls: GivenTls,
+    /// What the server signs with.
+    pub keys: GivenKeys,
+    /// See [`super::ApiSettings::gun_prefixes`].
+    pub gun_prefixes: Option<Vec<String>>,
+    /// What caches are told.
+    pub caching: GivenCaching,
+    /// How long what the server signs is valid.
+    pub lifetimes: GivenLifetimes,
+    /// How much of anything the server takes on.
+    pub limits: GivenLimits,
+    /// What is logged.
+    pub log: GivenLog,
+}
+
+macro_rules! given {
+    ($(#[$docs:meta])* $name:ident { $($(#[$field_docs:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$docs])*
+        #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+        #[expect(clippy::exhaustive_structs, reason = "written as a literal with the rest by default")]
+        pub struct $name {
+            $($(#[$field_docs])* pub $field: Option<$type>,)*
+        }
+
+        impl $name {
+            /// These, and the others where these say nothing.
+            fn or(self, others: Self) -> Self {
+                Self { $($field: self.$field.or(others.$field),)* }
+            }
+        }
+    };
+}
+
+given! {
+    /// How connections are secured.
+    GivenTls {
+        /// The certificate, then those that signed it; PEM.
+        certificate: PathBuf,
+        /// Its private key; PEM.
+        key: PathBuf,
+        /// Who signs the certificates that clients have to show; PEM.
+        client_ca: PathBuf,
+        /// More names for a certificate that the server makes itself.
+        names: Vec<String>,
+        /// No TLS: something in front of the server does it.
+        off: bool,
+    }
+}
+
+given! {
+    /// What the server signs with.
+    GivenKeys {
+        /// The passphrase that opens the master key. Not from files.
+        passphrase: Passphrase,
+        /// A file that holds it.
+        passphrase_file: PathBuf,
+        /// A key file instead.
+        key_file: PathBuf,
+        /// Of new keys.
+        algorithm: Algorithm,
+        /// Make a master key although the store has records already.
+        new_master_key: bool,
+    }
+}
+
+given! {
+    /// What caches are told, in seconds; 0 forbids them to keep anything.
+    GivenCaching {
+        /// Of files that are current now.
+        current: u32,
+        /// Of files that a version or digest names.
+        consistent: u32,
+    }
+}
+
+given! {
+    /// How long what the server signs is valid.
+    GivenLifetimes {
+        /// Of a timestamp.
+        timestamp: Span,
+        /// Of a snapshot.
+        snapshot: Span,
+    }
+}
+
+given! {
+    /// See [`super::ServerLimits`].
+    GivenLimits {
+        /// See [`super::ServerLimits::connections`].
+        connections: usize,
+        /// See [`super::ServerLimits::handshake`].
+        handshake: Span,
+        /// See [`super::ServerLimits::idle`].
+        idle: Span,
+        /// See [`super::ServerLimits::stalled`].
+        stalled: Span,
+        /// See [`super::ServerLimits::header`].
+        header: Span,
+        /// See [`super::ServerLimits::request`].
+        request: Span,
+        /// See [`super::ServerLimits::body_bytes`].
+        body_bytes: usize,
+        /// See [`super::ServerLimits::bodies_bytes`].
+        bodies_bytes: usize,
+        /// See [`super::ServerLimits::publications`].
+        publications: usize,
+        /// See [`super::ServerLimits::waiting_publications`].
+        waiting_publications: usize,
+        /// See [`super::ServerLimits::reads`].
+        reads: usize,
+        /// See [`super::ServerLimits::renewals`].
+        renewals: usize,
+        /// See [`super::ServerLimits::drain`].
+        drain: Span,
+    }
+}
+
+given! {
+    /// What is logged.
+    GivenLog {
+        /// From which level on: error, warn, info, debug or trace.
+        level: Level,
+        /// As text or as JSON.
+        format: LogFormat,
+    }
+}
+
+/// A duration, in files as `90s`, `15min` or `14d`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a duration, and how it is written")]
+pub struct Span(#[serde(with = "humantime_serde")] pub Duration);
+
+/// A secret text, erased when dropped and never shown.
+#[derive(Clone, Deserialize, PartialEq)]
+#[serde(try_from = "NeverInFiles")]
+pub struct Passphrase(zeroize::Zeroizing<Vec<u8>>);
+
+#[derive(Deserialize)]
+struct NeverInFiles {}
+
+impl TryFrom<NeverInFiles> for Passphrase {
+    type Error = &'static str;
+
+    fn try_from(_: NeverInFiles) -> Result<Self, Self::Error> {
+        Err("a passphrase stands in a file of its own: name it as passphrase-file")
+    }
+}
+
+impl Passphrase {
+    /// Takes a passphrase over.
+    pub fn new(text: Vec<u8>) -> Self {
+        Self(zeroize::Zeroizing::new(text))
+    }
+
+    /// Its bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+/// Of keys that the server makes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// ECDSA over P-256, as Notary's signer makes by default.
+    #[default]
+    Ecdsa,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// A line of text for people.
+    #[default]
+    Text,
+    /// A line of JSON for programs.
+    Json,
+}
+
+/// From which level on is logged.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the levels of tracing")]
+pub enum Level {
+    /// What somebody has to mend.
+    Error,
+    /// And what may become that.
+    Warn,
+    /// And every request and publication.
+    #[default]
+    Info,
+    /// And every connection.
+    Debug,
+    /// And what libraries tell.
+    Trace,
+}
+
+impl Given {
+    /// These, and the others where these say nothing.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            data: self.data.or(others.data),
+            listen: self.listen.or(others.listen),
+            insecure_open: self.insecure_open.or(others.insecure_open),
+            tls: self.tls.or(others.tls),
+            keys: self.keys.or(others.keys),
+            gun_prefixes: self.gun_prefixes.or(others.gun_prefixes),
+            caching: self.caching.or(others.caching),
+            lifetimes: self.lifetimes.or(others.lifetimes),
+            limits: self.limits.or(others.limits),
+            log: self.log.or(others.log),
+        }
+    }
+
+    /// Files that were named in a file lie where that lies, unless they say otherwise.
+    pub(super) fn relative_to(mut self, folder: &Path) -> Self {
+        let paths = [
+            &mut self.data,
+            &mut self.tls.certificate,
+            &mut self.tls.key,
+            &mut self.tls.client_ca,
+            &mut self.keys.passphrase_file,
+            &mut self.keys.key_file,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+}

@@ -1,0 +1,149 @@
+//! A notary-server's configuration: what still makes sense is taken, the rest is named.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::file::{Ignored, SettingsError};
+use super::given::{Algorithm, Given, GivenTls, Level};
+
+/// Where something stood and does not count any more, and why.
+const GONE: [(&str, &str); 6] = [
+    ("storage", "the store is a folder of this server, and needs no database"),
+    ("trust_service", "this server signs itself, and needs no signer"),
+    ("reporting", "nothing is reported to anybody"),
+    ("auth.options", "there is no authentication yet"),
+    ("server", "nobody knows this setting"),
+    ("", "nobody knows this setting"),
+];
+
+/// What is taken over.
+const KNOWN: [&str; 10] = [
+    "auth.type",
+    "caching.max_age.consistent_metadata",
+    "caching.max_age.current_metadata",
+    "logging.level",
+    "repositories.gun_prefixes",
+    "server.client_ca_file",
+    "server.http_addr",
+    "server.tls_cert_file",
+    "server.tls_key_file",
+    "trust_service.key_algorithm",
+];
+
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Given, Vec<Ignored>), SettingsError> {
+    let wrong = |why: String| SettingsError::Notary { path: path.to_owned(), why };
+    let file: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let file = File { file, environment };
+    let text = |key: &str| file.text(key).map_err(&wrong);
+    let mut given = Given::default();
+    if let Some(kind) = text("auth.type")? {
+        return Err(SettingsError::Authentication { path: path.to_owned(), kind });
+    }
+    given.listen = text("server.http_addr")?.map(|address| listen(&address)).transpose().map_err(&wrong)?;
+    given.tls = GivenTls {
+        certificate: text("server.tls_cert_file")?.map(Into::into),
+        key: text("server.tls_key_file")?.map(Into::into),
+        client_ca: text("server.client_ca_file")?.map(Into::into),
+        ..GivenTls::default()
+    };
+    // As notary-server has it: without files it speaks plain HTTP.
+    given.tls.off = (given.tls.certificate.is_none() && given.tls.key.is_none()).then_some(true);
+    given.keys.algorithm = match text("trust_service.key_algorithm")?.as_deref() {
+        None => None,
+        Some("ecdsa") => Some(Algorithm::Ecdsa),
+        Some("ed25519") => Some(Algorithm::Ed25519),
+        Some(other) => return Err(wrong(format!("keys of algorithm {other:?} cannot be made here"))),
+    };
+    given.caching.current = file.number("caching.max_age.current_metadata").map_err(&wrong)?;
+    given.caching.consistent = file.number("caching.max_age.consistent_metadata").map_err(&wrong)?;
+    given.gun_prefixes = file.prefixes().map_err(&wrong)?;
+    given.log.level = match text("logging.level")?.as_deref() {
+        None => None,
+        Some("debug") => Some(Level::Debug),
+        Some("info") => Some(Level::Info),
+        Some("warn" | "warning") => Some(Level::Warn),
+        Some("error" | "fatal" | "panic") => Some(Level::Error),
+        Some(other) => return Err(wrong(format!("{other:?} is no level of a log"))),
+    };
+    Ok((given, file.ignored()))
+}
+
+/// The file, and what stands above it.
+struct File<'a> {
+    file: Value,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl File<'_> {
+    fn at(&self, key: &str) -> Option<&Value> {
+        key.split('.').try_fold(&self.file, |value, name| value.get(name)).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>, String> {
+        let variable = format!("NOTARY_SERVER_{}", key.to_uppercase().replace('.', "_"));
+        if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
+            return Ok(Some(text));
+        }
+        match self.at(key) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err(format!("{key} is no text")),
+        }
+    }
+
+    fn number(&self, key: &str) -> Result<Option<u32>, String> {
+        let text = self.text(key)?;
+        text.map(|text| text.parse().map_err(|_| format!("{key} is no number of seconds"))).transpose()
+    }
+
+    fn prefixes(&self) -> Result<Option<Vec<String>>, String> {
+        let Some(value) = self.at("repositories.gun_prefixes") else { return Ok(None) };
+        let prefixes = value.as_array().and_then(|prefixes| {
+            prefixes.iter().map(|prefix| prefix.as_str().map(ToOwned::to_owned)).collect()
+        });
+        prefixes.map(Some).ok_or_else(|| "repositories.gun_prefixes is no list of texts".to_owned())
+    }
+
+    fn ignored(&self) -> Vec<Ignored> {
+        let mut leaves = Vec::new();
+        collect("", &self.file, &mut leaves);
+        leaves.retain(|key| !KNOWN.contains(&key.as_str()));
+        let why = |key: &str| {
+            let of = |(group, _): &&(&str, &str)| {
+                group.is_empty() || key == *group || key.starts_with(&format!("{group}."))
+            };
+            GONE.iter().find(of).map_or("", |(_, why)| why)
+        };
+        leaves.into_iter().map(|key| Ignored { why: why(&key), key }).collect()
+    }
+}
+
+/// The keys of everything that is no object itself. As deep as a file is that was read, which is bounded.
+fn collect(above: &str, value: &Value, leaves: &mut Vec<String>) {
+    let Some(object) = value.as_object() else {
+        leaves.push(above.to_owned());
+        return;
+    };
+    for (name, value) in object {
+        let key = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        collect(&key, value, leaves);
+    }
+}
+
+/// `:4443` is every address of the machine.
+fn listen(address: &str) -> Result<SocketAddr, String> {
+    let wrong = || format!("server.http_addr {address:?} is no address and port");
+    if let Some(port) = address.strip_prefix(':') {
+        let port = port.parse().map_err(|_| wrong())?;
+        return Ok(SocketAddr::from((IpAddr::from(Ipv6Addr::UNSPECIFIED), port)));
+    }
+    address.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(wrong)
+}
