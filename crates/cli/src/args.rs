@@ -14,7 +14,8 @@ use crate::exit::Exit;
 ///
 /// A store is a folder. It holds the metadata that publishers signed (The Update Framework, in the dialect of Notary v1 and
 /// Docker Content Trust), every version of it, byte for byte, and answers which digest a tag stands for. Nothing gets in
-/// that a client would not believe. One process at a time has a store open.
+/// that a client would not believe. One process at a time has a store open; while that is `tufstore serve`, the other commands
+/// work through it, and say so.
 ///
 /// `tufstore quickstart` shows all of it in some seconds.
 #[derive(Debug, Parser)]
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Changes(Changes),
     Delete(Delete),
     Reindex(Reindex),
+    Status(Status),
     Verify(Verify),
     Completions(Completions),
     Man(Man),
@@ -365,6 +367,17 @@ pub(crate) struct Delete {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+}
+
+/// Say how a store is doing.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore status --data store
+  tufstore status --data store --output json")]
+pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) store: StoreArg,
 }

@@ -1,8 +1,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use tufstore::terms::{InvalidRepositoryName, RepositoryName, RoleName, UnixTime};
-use tufstore::{DeleteError, Fault, MirrorError, PublishError, StorageError};
+use tufstore::terms::{InvalidRepositoryName, RepositoryName};
+use tufstore::{Fault, StorageError};
+use tufstore_server::admin::{AskError, ConnectError, Kind, Refusal};
 use tufstore_server::settings::SettingsError;
 use tufstore_server::{RunError, SecretsError, StartError, TlsError};
 
@@ -12,12 +13,12 @@ use crate::trace::TraceError;
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// A repository was not deleted.
-    #[error("{repository} could not be deleted")]
-    Delete { repository: RepositoryName, source: DeleteError },
-    /// Metadata on the way to the tag is past its time.
-    #[error("{repository}: {role} expired at {since}, so what the tag stands for cannot be relied on")]
-    Expired { repository: RepositoryName, role: RoleName, since: UnixTime },
+    /// The server that has the store open could not be asked.
+    #[error("the server could not be asked")]
+    Ask(#[from] AskError),
+    /// A server has the store open, and is not understood.
+    #[error("the store in {} is open in a server that cannot be asked", folder.display())]
+    Connect { folder: PathBuf, source: ConnectError },
     /// A file of the user's, or a stream.
     #[error("{doing} failed")]
     File { doing: String, source: io::Error },
@@ -26,7 +27,7 @@ pub(crate) enum Failure {
     NothingToImport { folder: PathBuf },
     /// Some sets of a folder were refused.
     #[error("{repository}: {refused} of the sets were refused")]
-    ImportRefused { repository: RepositoryName, refused: usize, source: Box<MirrorError> },
+    ImportRefused { repository: RepositoryName, refused: usize, source: Box<Refusal> },
     /// The keys folder would lie in the data folder.
     #[error("the keys folder {} lies in the data folder", keys.display())]
     KeysInData { keys: PathBuf },
@@ -53,24 +54,18 @@ pub(crate) enum Failure {
     /// Verification found something.
     #[error("the store is not sound: {findings} findings")]
     NotSound { findings: usize },
-    /// No such document.
-    #[error("{repository} has published no {role} {which}")]
-    NoSuchDocument { repository: RepositoryName, role: RoleName, which: String },
-    /// No such repository.
-    #[error("nothing is published under the name {repository}")]
-    NoSuchRepository { repository: RepositoryName },
-    /// No such tag.
-    #[error("{repository} has no tag {tag:?}")]
-    NoSuchTag { repository: RepositoryName, tag: String },
+    /// What the store has of a repository cannot be gone on from.
+    #[error("{repository} has no files to go on from")]
+    NothingSigned { repository: RepositoryName },
     /// The store cannot be opened.
     #[error("the store in {} cannot be opened", folder.display())]
     Open { folder: PathBuf, source: StorageError },
     /// Standard output is closed or full.
     #[error("the result could not be written")]
     Output(#[source] io::Error),
-    /// A publication was refused.
-    #[error("{repository}: the publication was refused")]
-    Publish { repository: RepositoryName, source: Box<PublishError> },
+    /// The answer is no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A server ended otherwise than by being asked to.
     #[error("the server did not end cleanly")]
     Run(#[from] RunError),
@@ -114,25 +109,35 @@ impl Failure {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::NoSuchDocument { .. }
-            | Self::NoSuchRepository { .. }
-            | Self::NoSuchTag { .. }
-            | Self::NotSound { .. } => Exit::No,
+            Self::NotSound { .. } => Exit::No,
             Self::NotConfirmed { .. } | Self::KeysInData { .. } | Self::KeysUnnamed { .. } => Exit::Usage,
-            Self::Expired { .. } => Exit::Expired,
+            Self::Refused(refusal) => match refusal.kind {
+                Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag => Exit::No,
+                Kind::Expired => Exit::Expired,
+                Kind::Publisher
+                | Kind::Race
+                | Kind::Operator
+                | Kind::Damaged
+                | Kind::Index
+                | Kind::Files
+                | Kind::Ended
+                | Kind::Newer
+                | Kind::Defect => Exit::Failure,
+            },
             // Who reads only the beginning has what they wanted.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            Self::Delete { .. }
+            Self::Ask(_)
+            | Self::Connect { .. }
             | Self::File { .. }
             | Self::ImportRefused { .. }
             | Self::Keys { .. }
             | Self::Mismatch { .. }
             | Self::NotEmpty { .. }
+            | Self::NothingSigned { .. }
             | Self::NoStore { .. }
             | Self::NothingToImport { .. }
             | Self::Open { .. }
             | Self::Output(_)
-            | Self::Publish { .. }
             | Self::Run(_)
             | Self::Settings(_)
             | Self::Start(_)
@@ -142,29 +147,29 @@ impl Failure {
         }
     }
 
-    /// Who must act, where the engine says so.
+    /// Who must act, where that is known.
     pub(crate) fn who_acts(&self) -> Option<&'static str> {
         let fault = match self {
-            Self::Delete { source, .. } => source.fault(),
-            Self::Expired { .. } => Fault::Publisher,
-            Self::ImportRefused { source, .. } => source.fault(),
-            Self::Publish { source, .. } => source.fault(),
-            Self::Open { .. } | Self::Run(_) | Self::Settings(_) | Self::Start(_) | Self::Storage { .. } => {
-                Fault::Operator
-            }
-            Self::File { .. }
+            Self::ImportRefused { source, .. } => who(source.kind)?,
+            Self::Refused(refusal) => who(refusal.kind)?,
+            Self::Connect { .. }
+            | Self::Open { .. }
+            | Self::Run(_)
+            | Self::Settings(_)
+            | Self::Start(_)
+            | Self::Storage { .. } => Fault::Operator,
+            Self::Ask(_)
+            | Self::File { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
             | Self::Keys { .. }
             | Self::Mismatch { .. }
             | Self::NotConfirmed { .. }
             | Self::NotEmpty { .. }
+            | Self::NothingSigned { .. }
             | Self::NoStore { .. }
             | Self::NotSound { .. }
             | Self::NothingToImport { .. }
-            | Self::NoSuchDocument { .. }
-            | Self::NoSuchRepository { .. }
-            | Self::NoSuchTag { .. }
             | Self::Output(_)
             | Self::TraceName { .. }
             | Self::Trace(_) => return None,
@@ -179,9 +184,10 @@ impl Failure {
     /// The next step that helps.
     pub(crate) fn what_to_do(&self) -> Option<&'static str> {
         match self {
-            Self::Expired { .. } => Some(
-                "have the role signed anew; `tufstore show` writes the expired file, `tufstore history` lists all",
-            ),
+            Self::Ask(_) => Some("see that the server still runs, and what it logged; then try again"),
+            Self::Connect { .. } => {
+                Some("use the command of the same release as the server, or stop the server")
+            }
             Self::ImportRefused { .. } => {
                 Some("fetch the files again from the server; the sets before were taken")
             }
@@ -196,31 +202,21 @@ impl Failure {
             Self::NotConfirmed { .. } => Some("give --yes, or answer y at a terminal"),
             Self::NotEmpty { .. } => Some("name a folder that does not exist yet"),
             Self::NoStore { .. } => Some(
-                "name the store's folder with --data or TUFSTORE_DATA; `tufstore quickstart --keep DIR` and `tufstore import` make one",
+                "name the store's folder with --data or TUFSTORE_DATA; `tufstore serve`, `tufstore quickstart --keep DIR` and `tufstore import` make one",
             ),
             Self::NotSound { .. } => Some("see the findings on standard output, each with what to do"),
             Self::NothingToImport { .. } => Some(
                 "name the folder with root, timestamp, snapshot, targets and every delegation that the snapshot names",
             ),
-            Self::NoSuchDocument { .. } => Some("`tufstore history` lists what is there"),
-            Self::NoSuchRepository { .. } => Some("`tufstore repositories` lists what is there"),
-            Self::NoSuchTag { .. } => Some("`tufstore tags` lists what is there"),
+            Self::Refused(refusal) => refused(refusal.kind),
             Self::Open { source, .. }
             | Self::Storage { source, .. }
-            | Self::Delete { source: DeleteError::Storage(source), .. }
             | Self::Run(RunError::Close(source))
             | Self::Start(StartError::Store { source, .. }) => Some(storage(source)),
             Self::Start(error) => start(error),
             Self::Settings(error) => settings(error),
-            Self::Publish { source, .. } => {
-                if let PublishError::Storage(source) = &**source {
-                    Some(storage(source))
-                } else {
-                    None
-                }
-            }
-            Self::Delete { .. }
-            | Self::File { .. }
+            Self::File { .. }
+            | Self::NothingSigned { .. }
             | Self::Output(_)
             | Self::Run(_)
             | Self::TraceName { .. }
@@ -228,6 +224,48 @@ impl Failure {
         }
     }
 }
+
+/// Who must act on a refusal.
+fn who(kind: Kind) -> Option<Fault> {
+    match kind {
+        Kind::Expired | Kind::Publisher => Some(Fault::Publisher),
+        Kind::Race => Some(Fault::Race),
+        Kind::Operator
+        | Kind::Damaged
+        | Kind::Index
+        | Kind::Files
+        | Kind::Ended
+        | Kind::Newer
+        | Kind::Defect => Some(Fault::Operator),
+        Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag => None,
+    }
+}
+
+/// The next step that helps after a refusal.
+fn refused(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Expired => {
+            "have the role signed anew; `tufstore show` writes the expired file, `tufstore history` lists all"
+        }
+        Kind::NoSuchDocument => "`tufstore history` lists what is there",
+        Kind::NoSuchRepository => "`tufstore repositories` lists what is there",
+        Kind::NoSuchTag => "`tufstore tags` lists what is there",
+        Kind::Damaged => DAMAGED,
+        Kind::Index => INDEX,
+        Kind::Files => FILES,
+        Kind::Ended => ENDED,
+        Kind::Newer => NEWER,
+        Kind::Defect => DEFECT,
+        Kind::Publisher | Kind::Race | Kind::Operator => return None,
+    })
+}
+
+const DAMAGED: &str = "restore the folder's files from a backup; `tufstore verify` says what is damaged";
+const DEFECT: &str = "please report it, with this message";
+const ENDED: &str = "open the store again";
+const FILES: &str = "see that the disk has room and the folder may be written, then try again";
+const INDEX: &str = "run `tufstore reindex`";
+const NEWER: &str = "use a newer release of tufstore";
 
 /// The next step that helps when a server does not start.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
@@ -273,16 +311,14 @@ fn settings(error: &SettingsError) -> Option<&'static str> {
 /// The next step that helps when the store itself failed.
 fn storage(error: &StorageError) -> &'static str {
     match error {
-        StorageError::Bug(_) => "please report it, with this message",
-        StorageError::Corrupt { .. } | StorageError::LostRecords { .. } => {
-            "restore the folder's files from a backup; `tufstore verify` says what is damaged"
-        }
-        StorageError::Index { .. } => "run `tufstore reindex`",
+        StorageError::Bug(_) => DEFECT,
+        StorageError::Corrupt { .. } | StorageError::LostRecords { .. } => DAMAGED,
+        StorageError::Index { .. } => INDEX,
         StorageError::InUse { .. } => {
             "stop that process, or ask it; a store is open in one process at a time"
         }
-        StorageError::Io { .. } => "see that the disk has room and the folder may be written, then try again",
-        StorageError::NewerFormat { .. } => "use a newer release of tufstore",
-        StorageError::Closed | StorageError::Halted | _ => "open the store again",
+        StorageError::Io { .. } => FILES,
+        StorageError::NewerFormat { .. } => NEWER,
+        StorageError::Closed | StorageError::Halted | _ => ENDED,
     }
 }

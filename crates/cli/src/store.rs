@@ -1,24 +1,56 @@
-//! Opening a store folder.
+//! Reaching a store: its folder, or the server that has it open.
 
 use std::path::Path;
 
-use tufstore::terms::RepositoryName;
-use tufstore::{Options, Store, View};
+use parking_lot::Mutex;
+use tufstore::{Options, StorageError, Store};
+use tufstore_server::admin::{AskError, ConnectError, Connection, Progress, Question};
 
 use crate::failure::Failure;
+use crate::{clock, output};
 
 /// Where a store keeps its journal; a folder without it holds no store.
 const JOURNAL: &str = "journal";
 
-/// Opens the store in `folder`; a folder that holds none is a mistake of typing and not the beginning of one.
-pub(crate) fn open(folder: &Path) -> Result<Store, Failure> {
+/// A store that can be asked.
+#[derive(Debug)]
+pub(crate) enum Reached {
+    /// Opened here.
+    Folder(Store),
+    /// Opened by a server, which answers through the socket in the folder.
+    Server(Mutex<Connection>),
+}
+
+/// Reaches the store in `folder`; a folder that holds none is a mistake of typing and not the beginning of one.
+pub(crate) fn reach(folder: &Path) -> Result<Reached, Failure> {
     if !folder.join(JOURNAL).is_dir() {
         return Err(Failure::NoStore { folder: folder.to_owned() });
     }
-    open_or_make(folder, Options::default())
+    reach_or_make(folder, Options::default())
 }
 
-/// Opens the store in `folder`, or makes one.
+/// Reaches the store in `folder`, or makes one.
+pub(crate) fn reach_or_make(folder: &Path, options: Options) -> Result<Reached, Failure> {
+    let in_use = match Store::open(folder, options) {
+        Ok(store) => return Ok(Reached::Folder(store)),
+        Err(source) => Failure::Open { folder: folder.to_owned(), source },
+    };
+    if !matches!(in_use, Failure::Open { source: StorageError::InUse { .. }, .. }) {
+        return Err(in_use);
+    }
+    match Connection::open(folder) {
+        Ok(connection) => {
+            let process = connection.process();
+            output::note(format_args!("through the server that has this store open, process {process}"));
+            Ok(Reached::Server(Mutex::new(connection)))
+        }
+        // Something else has it open, or a server whose socket is not there.
+        Err(ConnectError::Io(_)) => Err(in_use),
+        Err(source) => Err(Failure::Connect { folder: folder.to_owned(), source }),
+    }
+}
+
+/// Opens the store in `folder` here, or makes one.
 pub(crate) fn open_or_make(folder: &Path, options: Options) -> Result<Store, Failure> {
     Store::open(folder, options).map_err(|source| Failure::Open { folder: folder.to_owned(), source })
 }
@@ -28,10 +60,40 @@ pub(crate) fn close(store: &Store) -> Result<(), Failure> {
     store.close().map_err(Failure::storage("closing the store"))
 }
 
-/// Pins a repository that has to be there.
-pub(crate) fn view(store: &Store, repository: &RepositoryName) -> Result<View, Failure> {
-    store
-        .view(repository)
-        .map_err(Failure::storage("reading the repository"))?
-        .ok_or_else(|| Failure::NoSuchRepository { repository: repository.clone() })
+impl Reached {
+    /// Asks.
+    pub(crate) fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure> {
+        self.ask_for_long(question, &mut |_| {})
+    }
+
+    /// Asks what takes its time.
+    pub(crate) fn ask_for_long<Q: Question>(
+        &self,
+        question: Q,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Q::Answer, Failure> {
+        match self {
+            Self::Folder(store) => Ok(question.answer(store, clock::now(), progress)?),
+            Self::Server(connection) => match connection.lock().ask(question, progress) {
+                Ok(answer) => Ok(answer),
+                Err(AskError::Refused(refusal)) => Err(refusal.into()),
+                Err(broken) => Err(broken.into()),
+            },
+        }
+    }
+
+    /// Asks one thing and no more.
+    pub(crate) fn ask_once<Q: Question>(self, question: Q) -> Result<Q::Answer, Failure> {
+        let answer = self.ask(question)?;
+        self.close()?;
+        Ok(answer)
+    }
+
+    /// Closes what was opened here.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        match self {
+            Self::Folder(store) => close(store),
+            Self::Server(_) => Ok(()),
+        }
+    }
 }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::future::OptionFuture;
 use http::{Request, Response};
 use tokio::{task, time};
+use tokio_util::sync::CancellationToken;
 use tufstore::{Options, StorageError, Store};
 
+use crate::admin::Socket;
 use crate::api::{self, route};
 use crate::clock::Clock;
 use crate::metrics;
@@ -30,6 +33,7 @@ pub struct Server {
     listener: Listener,
     certificate: Option<Reloader>,
     made_key_file: Option<PathBuf>,
+    admin: Option<Socket>,
 }
 
 /// Why a server does not start.
@@ -115,8 +119,16 @@ impl Server {
         let options = Options::default().with_online_keys(keys).with_lifetimes(settings.api.lifetimes);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
+        // Last: with the store open, what is there is of a server that is gone.
+        let admin = match Socket::bind(&settings.data) {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                tracing::warn!(%error, "no admin socket: other commands will not work while the server runs");
+                None
+            }
+        };
         let service = Arc::new(Service::new(store, clock, settings.limits, settings.api));
-        Ok(Self { service, listener, certificate, made_key_file: made })
+        Ok(Self { service, listener, certificate, made_key_file: made, admin })
     }
 
     /// Whether a server would start with these settings; makes and changes nothing. Needs a tokio runtime.
@@ -178,7 +190,14 @@ impl Server {
                 metrics::settle();
             }
         });
+        let (admin_ends, admin) = (CancellationToken::new(), self.admin);
+        let admin =
+            admin.map(|socket| tokio::spawn(socket.run(Arc::clone(&self.service), admin_ends.clone())));
         self.listener.run(Arc::clone(&self.service), ended).await;
+        admin_ends.cancel();
+        if let Some(Err(error)) = OptionFuture::from(admin).await {
+            tracing::error!(%error, "the admin socket ended in a panic");
+        }
         settling.abort();
         let store = self.service.store.clone();
         let closed = task::spawn_blocking(move || store.close()).await;

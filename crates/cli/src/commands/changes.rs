@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tufstore::terms::{Incarnation, Position, RepositoryName, Revision, Sha256, UnixTime, Version};
-use tufstore::{Change, ChangeKind};
+use tufstore_server::admin::{ChangeEntry, ChangeEntryKind, Changes};
 
 use crate::failure::Failure;
 use crate::output::{self, Column, Output, Row, as_text, as_text_or_null};
@@ -48,33 +48,26 @@ impl Row for ChangeRow {
     }
 }
 
-impl From<Change> for ChangeRow {
-    fn from(change: Change) -> Self {
+impl From<ChangeEntry> for ChangeRow {
+    fn from(change: ChangeEntry) -> Self {
         let (kind, version, sha256) = match change.kind {
-            ChangeKind::Published { version, sha256 } => ("published", Some(version), Some(sha256)),
-            ChangeKind::Deleted => ("deleted", None, None),
-            _ => ("unknown to this release", None, None),
+            ChangeEntryKind::Published { version, sha256 } => ("published", Some(version), Some(sha256)),
+            ChangeEntryKind::Deleted => ("deleted", None, None),
+            ChangeEntryKind::Unknown | _ => ("unknown to this release", None, None),
         };
-        let Change { position, repository, incarnation, revision, time, .. } = change;
+        let ChangeEntry { position, repository, incarnation, revision, time, .. } = change;
         Self { position, time, repository, incarnation, revision, change: kind, version, sha256 }
     }
 }
 
 /// `tufstore changes`
 pub(crate) fn changes(args: &args::Changes, output: Output) -> Result<(), Failure> {
-    let store = store::open(&args.store.data)?;
-    let mut changes = store.changes(args.after);
-    let rows: Vec<ChangeRow> = changes
-        .by_ref()
-        .take(args.limit)
-        .map(|change| change.map(ChangeRow::from))
-        .collect::<Result<_, _>>()
-        .map_err(Failure::storage("reading the changes"))?;
+    let limit = u64::try_from(args.limit).unwrap_or(u64::MAX);
+    let changed = store::reach(&args.store.data)?.ask_once(Changes { after: args.after, limit })?;
+    let rows: Vec<_> = changed.changes.into_iter().map(ChangeRow::from).collect();
     let last = rows.last().map_or(args.after, |row| row.position);
-    let more = store.position() > last;
-    store::close(&store)?;
     output.list(&rows)?;
-    if more {
+    if changed.more {
         output::note(format_args!("there are more: go on with --after {last}"));
     }
     Ok(())

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal};
 
 use serde::Serialize;
 use tufstore::terms::{Incarnation, Position, RepositoryName};
+use tufstore_server::admin::{Current, Delete, Tags};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::{args, clock, store};
+use crate::{args, store};
 
 #[derive(Serialize)]
 struct Deleted<'a> {
@@ -19,24 +20,19 @@ struct Deleted<'a> {
 /// `tufstore delete`
 pub(crate) fn delete(args: &args::Delete, output: Output) -> Result<(), Failure> {
     let repository = &args.repository;
-    let store = store::open(&args.store.data)?;
-    let view = store::view(&store, repository)?;
+    let store = store::reach(&args.store.data)?;
+    let tags = store.ask(Tags { repository: repository.clone(), role: None })?.len();
     if !args.yes {
-        let question = format!(
-            "delete {repository}, its {} tags and all {} publications for good?",
-            view.tags().count(),
-            view.revision()
-        );
+        let current = store.ask(Current { repository: repository.clone() })?;
+        let publications = current.map_or(0, |(revision, _)| revision.get());
+        let question =
+            format!("delete {repository}, its {tags} tags and all {publications} publications for good?");
         if !io::stdin().is_terminal() || !output::confirm(&question)? {
             return Err(Failure::NotConfirmed { repository: repository.clone() });
         }
     }
-    let receipt = store
-        .delete(repository, clock::now())
-        .map_err(|source| Failure::Delete { repository: repository.clone(), source })?
-        .ok_or_else(|| Failure::NoSuchRepository { repository: repository.clone() })?;
-    store::close(&store)?;
-    let (position, incarnation) = (receipt.position, receipt.incarnation);
+    let deleted = store.ask_once(Delete { repository: repository.clone() })?;
+    let (position, incarnation) = (deleted.position, deleted.incarnation);
     let deleted = Deleted { repository, position, incarnation };
     output.result(&deleted, format_args!("{repository} is deleted, at position {position}"))
 }

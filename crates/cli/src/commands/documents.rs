@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tufstore::terms::{Position, RoleName, Sha256, UnixTime, Version};
-use tufstore::{DocumentEntry, Which};
+use tufstore_server::admin::{DocumentEntry, History, Show};
 
 use crate::failure::Failure;
 use crate::output::{self, Column, Output, Row, as_text};
@@ -10,24 +10,9 @@ use crate::{args, store};
 
 /// `tufstore show`
 pub(crate) fn show(args: &args::Show) -> Result<(), Failure> {
-    let store = store::open(&args.store.data)?;
-    let view = store::view(&store, &args.repository)?;
-    let (which, text) = match (args.version, args.sha256) {
-        (Some(version), _) => (Some(Which::from(version)), format!("of version {version}")),
-        (None, Some(sha256)) => (Some(Which::from(sha256)), format!("with SHA-256 {sha256}")),
-        (None, None) => (None, "at present".to_owned()),
-    };
-    let document = match which {
-        None => view.document(&args.role).cloned(),
-        Some(which) => store
-            .history(&args.repository, &args.role, which)
-            .map_err(Failure::storage("reading the document"))?
-            .map(|found| found.document),
-    };
-    store::close(&store)?;
     let (repository, role) = (args.repository.clone(), args.role.clone());
-    let document = document.ok_or(Failure::NoSuchDocument { repository, role, which: text })?;
-    output::write(document.bytes())
+    let question = Show { repository, role, version: args.version, sha256: args.sha256 };
+    output::write(&store::reach(&args.store.data)?.ask_once(question)?.0)
 }
 
 #[derive(Serialize)]
@@ -73,14 +58,8 @@ impl From<DocumentEntry> for DocumentRow {
 
 /// `tufstore history`
 pub(crate) fn history(args: &args::History, output: Output) -> Result<(), Failure> {
-    let store = store::open(&args.store.data)?;
-    // Fails where the repository is not there, which an empty list would not tell.
-    store::view(&store, &args.repository)?;
-    let entries: Vec<_> = store
-        .documents(&args.repository)
-        .collect::<Result<_, _>>()
-        .map_err(Failure::storage("reading the history"))?;
-    store::close(&store)?;
+    let question = History { repository: args.repository.clone() };
+    let entries = store::reach(&args.store.data)?.ask_once(question)?;
     let wanted =
         entries.into_iter().filter(|entry| args.role.as_ref().is_none_or(|role| entry.role == *role));
     output.list(&wanted.map(DocumentRow::from).collect::<Vec<_>>())

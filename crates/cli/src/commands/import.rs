@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tufstore::terms::{Position, RepositoryName, Revision, RoleName, Sha256, Version};
-use tufstore::{MirrorError, Options, Receipt, Store};
+use tufstore::{CompleteSet, Options};
+use tufstore_server::admin::{self, Blob, Kind, Mirror, ReceiptEntry, Refusal};
 
+use crate::args;
 use crate::failure::Failure;
 use crate::import::folder::{Folder, Timestamp};
 use crate::output::{self, Column, Output, Row, as_text};
-use crate::{args, clock, store};
+use crate::store::{self, Reached};
 
 /// What became of one timestamp's set.
 #[derive(Serialize)]
@@ -23,7 +25,7 @@ struct SetRow {
     position: Option<Position>,
     revision: Option<Revision>,
     /// Files that the store did not have.
-    documents: usize,
+    documents: u64,
     warnings: Vec<String>,
     /// Why it was left out.
     reason: Option<String>,
@@ -65,13 +67,13 @@ impl SetRow {
         Self { reason: Some(reason), ..self }
     }
 
-    fn accepted(timestamp: &Timestamp, receipt: &Receipt) -> Self {
+    fn accepted(timestamp: &Timestamp, receipt: ReceiptEntry) -> Self {
         Self {
             position: Some(receipt.position),
             revision: Some(receipt.revision),
-            documents: receipt.documents.len(),
-            warnings: receipt.warnings.iter().map(output::chain).collect(),
-            ..Self::new(timestamp, if receipt.documents.is_empty() { KNOWN } else { TAKEN })
+            documents: receipt.documents,
+            warnings: receipt.warnings,
+            ..Self::new(timestamp, if receipt.documents == 0 { KNOWN } else { TAKEN })
         }
     }
 }
@@ -99,7 +101,7 @@ pub(crate) fn import(args: &args::Import, output: Output) -> Result<(), Failure>
     let mut sets = Vec::new();
     let mut refusals = Vec::new();
     if folder.timestamps().next().is_some() {
-        let store = store::open_or_make(&args.store.data, Options::default())?;
+        let store = store::reach_or_make(&args.store.data, Options::default())?;
         let all = u64::try_from(folder.timestamps().count()).unwrap_or(u64::MAX);
         let bar = output::bar("importing", all);
         for timestamp in folder.timestamps() {
@@ -113,7 +115,7 @@ pub(crate) fn import(args: &args::Import, output: Output) -> Result<(), Failure>
             bar.inc(1);
         }
         bar.finish_and_clear();
-        store::close(&store)?;
+        store.close()?;
     }
     for row in &sets {
         for line in row.warnings.iter().chain(&row.reason) {
@@ -143,11 +145,11 @@ pub(crate) fn import(args: &args::Import, output: Output) -> Result<(), Failure>
 
 /// Mirrors one timestamp's set. What the engine refuses is the inner error; it stops nothing but a failing store does.
 fn take(
-    store: &Store,
+    store: &Reached,
     repository: &RepositoryName,
     folder: &Folder,
     timestamp: &Timestamp,
-) -> Result<Result<SetRow, MirrorError>, Failure> {
+) -> Result<Result<SetRow, Refusal>, Failure> {
     if let Some(row) = passed(store, repository, timestamp)? {
         return Ok(Ok(row));
     }
@@ -157,28 +159,35 @@ fn take(
             return Ok(Ok(SetRow::new(timestamp, LEFT_OUT).because(output::chain(&incomplete))));
         }
     };
-    match store.mirror(repository, &set, clock::now()) {
-        Ok(receipt) => Ok(Ok(SetRow::accepted(timestamp, &receipt))),
-        Err(MirrorError::Storage(source)) => Err(Failure::Storage { doing: "taking a set", source }),
-        Err(refusal) => Ok(Err(refusal)),
+    match store.ask(question(repository, set)) {
+        Ok(receipt) => Ok(Ok(SetRow::accepted(timestamp, receipt))),
+        Err(Failure::Refused(refusal)) if matches!(refusal.kind, Kind::Publisher | Kind::Race) => {
+            Ok(Err(refusal))
+        }
+        Err(failure) => Err(failure),
     }
+}
+
+fn question(repository: &RepositoryName, set: CompleteSet) -> Mirror {
+    let CompleteSet { roots, timestamp, snapshot, targets, delegations, .. } = set;
+    let top =
+        [(RoleName::Timestamp, timestamp), (RoleName::Snapshot, snapshot), (RoleName::Targets, targets)];
+    let files = top.into_iter().chain(delegations).map(|(role, bytes)| (role, Blob(bytes))).collect();
+    Mirror { repository: repository.clone(), roots: roots.into_iter().map(Blob).collect(), files }
 }
 
 /// A set that the store has, or has gone past: offering it again would be a rollback.
 fn passed(
-    store: &Store,
+    store: &Reached,
     repository: &RepositoryName,
     timestamp: &Timestamp,
 ) -> Result<Option<SetRow>, Failure> {
-    let reading = "reading what the store has";
-    let Some(view) = store.view(repository).map_err(Failure::storage(reading))? else { return Ok(None) };
-    let role = RoleName::Timestamp;
-    let known = store.history(repository, &role, timestamp.sha256).map_err(Failure::storage(reading))?;
-    if known.is_some() {
+    let question = admin::Receipt { repository: repository.clone(), timestamp: timestamp.sha256 };
+    let Some((known, newest)) = store.ask(question)? else { return Ok(None) };
+    if known {
         return Ok(Some(SetRow::new(timestamp, KNOWN)));
     }
-    let newest = view.document(&role).map(tufstore::Document::version);
-    Ok(newest.filter(|newest| timestamp.version < *newest).map(|newest| {
+    Ok((timestamp.version < newest).then(|| {
         let reason = format!("the store has timestamp {newest} already, and versions never fall");
         SetRow::new(timestamp, LEFT_OUT).because(reason)
     }))

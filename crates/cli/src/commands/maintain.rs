@@ -1,14 +1,15 @@
 //! What an operator asks of a whole store.
 
-use indicatif::ProgressBar;
 use serde::Serialize;
+use tufstore::StorageError;
 use tufstore::terms::RepositoryName;
-use tufstore::{Finding, Progress, Stage, StorageError, Store, VerifyReport};
+use tufstore_server::admin::{self, FindingEntry, Question, Reindex, Status, StatusEntry, Verify};
 
+use crate::args;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::{args, store};
+use crate::store::{self, Reached};
 
 #[derive(Serialize)]
 struct Reindexed {
@@ -18,21 +19,72 @@ struct Reindexed {
 
 /// `tufstore reindex`
 pub(crate) fn reindex(args: &args::Reindex, output: Output) -> Result<(), Failure> {
-    let store = store::open(&args.store.data)?;
+    let store = store::reach(&args.store.data)?;
     let watch = Stopwatch::start();
-    let bar = output::bar("indexing", store.position().get());
-    store
-        .reindex(&mut |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        })
-        .map_err(Failure::storage("making the index anew"))?;
-    bar.finish_and_clear();
-    let records = store.position().get();
-    store::close(&store)?;
+    let records = asked(&store, Reindex {})?.records;
+    store.close()?;
     let seconds = watch.elapsed().as_secs_f64();
     let text = format!("the index is made anew from {records} records, in {seconds:.1} s");
     output.result(&Reindexed { records, seconds }, text)
+}
+
+/// Asks what takes its time, behind a bar.
+fn asked<Q: Question>(store: &Reached, question: Q) -> Result<Q::Answer, Failure> {
+    let bar = output::bar("beginning", 0);
+    let answer = store.ask_for_long(question, &mut |progress| {
+        bar.set_message(progress.doing);
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+    });
+    bar.finish_and_clear();
+    answer
+}
+
+/// How a store is, and who answers for it.
+#[derive(Serialize)]
+struct Condition {
+    #[serde(flatten)]
+    status: StatusEntry,
+    /// The server that has it open, if one has.
+    server: Option<Serving>,
+}
+
+#[derive(Serialize)]
+struct Serving {
+    version: String,
+    process: u32,
+}
+
+/// `tufstore status`
+pub(crate) fn status(args: &args::Status, output: Output) -> Result<(), Failure> {
+    let store = store::reach(&args.store.data)?;
+    let status = store.ask(Status {})?;
+    let server = match &store {
+        Reached::Folder(_) => None,
+        Reached::Server(connection) => {
+            let connection = connection.lock();
+            Some(Serving { version: connection.version().to_owned(), process: connection.process() })
+        }
+    };
+    store.close()?;
+    let yes = |yes| if yes { "yes" } else { "NO" }.to_owned();
+    let text = output::facts(&[
+        ("repositories", output::number(status.repositories)),
+        ("position", output::number(status.position.get())),
+        ("journal", output::size(status.journal_bytes)),
+        ("index", output::size(status.index_bytes)),
+        ("index is behind by", format!("{} commits", output::number(status.index_behind))),
+        ("index counts what the journal holds", yes(status.index_relied_on)),
+        ("takes writes", yes(status.takes_writes)),
+        ("opened by", server.as_ref().map_or_else(|| "this command".to_owned(), Serving::text)),
+    ]);
+    output.result(&Condition { status, server }, text)
+}
+
+impl Serving {
+    fn text(&self) -> String {
+        format!("the server of process {}, tufstore {}", self.process, self.version)
+    }
 }
 
 #[derive(Serialize)]
@@ -56,11 +108,11 @@ struct FindingRow {
 /// `tufstore verify`
 pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure> {
     let folder = args.folder.as_ref().or(args.data.as_ref()).cloned().unwrap_or_default();
-    let verified = match store::open(&folder) {
+    let verified = match store::reach(&folder) {
         Ok(store) => {
-            let verified = Verified::from(check(&store)?);
+            let verified = Verified::from(asked(&store, Verify {})?);
             // Whether it can be closed cleanly says nothing about what was found.
-            if let Err(failure) = store::close(&store) {
+            if let Err(failure) = store.close() {
                 output::failure(&failure);
             }
             verified
@@ -75,23 +127,6 @@ pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure>
 
 fn is_damage(error: &StorageError) -> bool {
     matches!(error, StorageError::Corrupt { .. } | StorageError::LostRecords { .. })
-}
-
-fn check(store: &Store) -> Result<VerifyReport, Failure> {
-    let bar = output::bar("reading", store.position().get());
-    let report =
-        store.verify(&mut |progress| show(&bar, progress)).map_err(Failure::storage("reading the store"));
-    bar.finish_and_clear();
-    report
-}
-
-fn show(bar: &ProgressBar, progress: Progress) {
-    bar.set_message(match progress.stage {
-        Stage::Bytes => "reading",
-        Stage::Trust | _ => "verifying",
-    });
-    bar.set_length(progress.all);
-    bar.set_position(progress.done);
 }
 
 impl Verified {
@@ -123,18 +158,18 @@ impl Verified {
     }
 }
 
-impl From<VerifyReport> for Verified {
-    fn from(report: VerifyReport) -> Self {
-        let VerifyReport { records, documents, repositories, tags, findings, .. } = report;
+impl From<admin::Verified> for Verified {
+    fn from(report: admin::Verified) -> Self {
+        let admin::Verified { records, documents, repositories, tags, findings, .. } = report;
         let findings: Vec<_> = findings.into_iter().map(FindingRow::from).collect();
         Self { sound: findings.is_empty(), records, documents, repositories, tags, findings }
     }
 }
 
-impl From<Finding> for FindingRow {
-    fn from(finding: Finding) -> Self {
+impl From<FindingEntry> for FindingRow {
+    fn from(finding: FindingEntry) -> Self {
         let what_to_do = what_to_do(&finding.place);
-        let Finding { repository, place, what, .. } = finding;
+        let FindingEntry { repository, place, what, .. } = finding;
         Self { repository, place, finding: what, what_to_do }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Changes(args) => changes::changes(args, output),
         Command::Delete(args) => delete::delete(args, output),
         Command::Reindex(args) => maintain::reindex(args, output),
+        Command::Status(args) => maintain::status(args, output),
         Command::Verify(args) => maintain::verify(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),

@@ -7,12 +7,13 @@ use serde::Serialize;
 use tufstore::terms::{RepositoryName, Sha256};
 use tufstore::{Lookup, Options, Store, View};
 
+use crate::args;
 use crate::clock::{self, Stopwatch};
 use crate::failure::Failure;
 use crate::output::{self, Output, as_text, number, per_second, size};
 use crate::replay::{Checked, KeysFolder, Plan, Player, check};
+use crate::store::{self, Reached};
 use crate::trace::{SLICE, TraceReader};
-use crate::{args, store};
 
 /// What was done, and how fast.
 #[derive(Serialize)]
@@ -66,7 +67,8 @@ fn run(folder: &Path, publishers: u16) -> Result<Quickstarted, Failure> {
     let (publications, tag_updates) = (plan.publications(), plan.tag_updates());
     let keys = KeysFolder::open_or_make(&folder.join("keys"), &data)?;
     let store = store::open_or_make(&data, Options::default().with_online_keys(keys.online()?))?;
-    let player = Player { store: &store, keys: &keys, publishers, acks: None };
+    let reached = Reached::Folder(store.clone());
+    let player = Player { store: &reached, keys: &keys, publishers, acks: None };
     let bar = output::bar("publishing", publications);
 
     // All but one, then a view is pinned, then that one.
@@ -78,21 +80,22 @@ fn run(folder: &Path, publishers: u16) -> Result<Quickstarted, Failure> {
     if let Some(held_back) = held_back {
         let (repository, tag) = (held_back.repository.clone(), held_back.moves.clone());
         plan.give_back(held_back);
-        let view = store::view(&store, &repository)?;
+        let view = store.view(&repository).map_err(Failure::storage("pinning a view"))?;
+        let view = view.ok_or_else(|| Failure::NothingSigned { repository: repository.clone() })?;
         let watch = Stopwatch::start();
         player.play(&plan, &bar)?;
         time += watch.elapsed();
         pinned = compare(&store, &view, repository, tag)?;
     }
     bar.finish_and_clear();
-    check(&store, &plan)?;
-    store::close(&store)?;
-    drop(store);
+    check(&reached, &plan)?;
+    reached.close()?;
+    drop((store, reached));
 
     let watch = Stopwatch::start();
-    let store = store::open(&data)?;
+    let store = store::open_or_make(&data, Options::default())?;
     let reopened = watch.elapsed();
-    let Checked { tags, lookups, time: looked_up } = check(&store, &plan)?;
+    let Checked { tags, lookups, time: looked_up } = check(&Reached::Folder(store.clone()), &plan)?;
     store::close(&store)?;
     Ok(Quickstarted {
         repositories: plan.repositories.len(),

@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tufstore::Options;
+use tufstore_server::admin::Status;
 
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
@@ -43,7 +44,7 @@ pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure>
         }
         None => None,
     };
-    let store = store::open_or_make(data, Options::default().with_online_keys(keys.online()?))?;
+    let store = store::reach_or_make(data, Options::default().with_online_keys(keys.online()?))?;
 
     let publications = plan.publications();
     let (watch, bar) = (Stopwatch::start(), output::bar("publishing", publications));
@@ -53,7 +54,8 @@ pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure>
     bar.finish_and_clear();
 
     let checked = check(&store, &plan)?;
-    store::close(&store)?;
+    store.close()?;
+    let status = store.ask(Status {})?;
     let replayed = Replayed {
         repositories: plan.repositories.len(),
         tags: checked.tags,
@@ -62,7 +64,7 @@ pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure>
         publishers: args.publishers,
         seconds: time.as_secs_f64(),
         publications_per_second: per_second(published, time),
-        bytes_on_disk: store.status().map_err(Failure::storage("measuring the store"))?.bytes(),
+        bytes_on_disk: status.journal_bytes.saturating_add(status.index_bytes),
         lookups_per_second: per_second(checked.lookups, checked.time),
     };
     let facts = [

@@ -2,16 +2,17 @@
 
 use serde::Serialize;
 use tufstore::terms::{RepositoryName, Revision, RoleName, UnixTime};
+use tufstore_server::admin::{Repositories, RepositoryEntry};
 
 use crate::failure::Failure;
 use crate::output::{Column, Output, Row, as_text};
-use crate::{args, clock, store};
+use crate::{args, store};
 
 #[derive(Serialize)]
 struct RepositoryRow {
     repository: RepositoryName,
     revision: Revision,
-    tags: usize,
+    tags: u64,
     #[serde(serialize_with = "as_text")]
     expires: UnixTime,
     /// Whose expiry that is.
@@ -40,23 +41,15 @@ impl Row for RepositoryRow {
     }
 }
 
+impl From<RepositoryEntry> for RepositoryRow {
+    fn from(entry: RepositoryEntry) -> Self {
+        let RepositoryEntry { repository, revision, tags, expires, role, expired, .. } = entry;
+        Self { repository, revision, tags, expires, role, expired }
+    }
+}
+
 /// `tufstore repositories`
 pub(crate) fn repositories(args: &args::Repositories, output: Output) -> Result<(), Failure> {
-    let store = store::open(&args.store.data)?;
-    let now = clock::now();
-    let mut rows = Vec::new();
-    for repository in store.repositories() {
-        let view = store::view(&store, &repository)?;
-        let (expires, role) = view.expires();
-        rows.push(RepositoryRow {
-            repository,
-            revision: view.revision(),
-            tags: view.tags().count(),
-            expires,
-            role: role.clone(),
-            expired: expires <= now,
-        });
-    }
-    store::close(&store)?;
-    output.list(&rows)
+    let entries = store::reach(&args.store.data)?.ask_once(Repositories {})?;
+    output.list(&entries.into_iter().map(RepositoryRow::from).collect::<Vec<_>>())
 }

@@ -8,20 +8,22 @@ use std::thread;
 
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
-use tufstore::crypto::OnlineRole;
-use tufstore::terms::{RepositoryName, Revision};
-use tufstore::{Receipt, Store};
+use tufstore::crypto::{InvalidPublicKey, OnlineRole, PublicKey};
+use tufstore::terms::{RepositoryName, Revision, RoleName};
+use tufstore::{CompleteSet, Options, Store, View};
 use tufstore_client::{Author, OnlineKeysOfServer};
+use tufstore_server::admin::{Blob, Current, CurrentFile, Key, PublicKeyEntry, Publish, ReceiptEntry};
 
 use super::{KeysFolder, Plan, Planned};
 use crate::clock;
 use crate::failure::Failure;
+use crate::store::Reached;
 
 /// Publishes what is planned, with some threads.
 #[derive(Debug)]
 pub(crate) struct Player<'a> {
     /// Into this store.
-    pub(crate) store: &'a Store,
+    pub(crate) store: &'a Reached,
     /// The authors' keys.
     pub(crate) keys: &'a KeysFolder,
     /// How many threads.
@@ -78,8 +80,8 @@ impl Player<'_> {
 
     /// How many publications the store has of a repository in its present life.
     fn published(&self, repository: &RepositoryName) -> Result<usize, Failure> {
-        let view = self.store.view(repository).map_err(Failure::storage("reading a repository"))?;
-        let revision = view.map_or(Revision::NONE, |view| view.revision());
+        let current = self.store.ask(Current { repository: repository.clone() })?;
+        let revision = current.map_or(Revision::NONE, |(revision, _)| revision);
         Ok(usize::try_from(revision.get()).unwrap_or(usize::MAX))
     }
 
@@ -95,9 +97,8 @@ impl Player<'_> {
             author.set_tag(&update.tag, update.digest, update.length);
         }
         let signed = author.sign(now).map_err(Failure::keys(format!("signing for {repository}")))?;
-        let receipt = self.store.publish(repository, &signed.upload, now).map_err(|source| {
-            Failure::Publish { repository: repository.clone(), source: Box::new(source) }
-        })?;
+        let files = signed.upload.files().map(|(role, bytes)| (role.clone(), Blob(bytes.clone()))).collect();
+        let receipt = self.store.ask(Publish { repository: repository.clone(), files })?;
         self.acknowledge(repository, &receipt)?;
         course.author = Some(signed.next);
         course.next += 1;
@@ -106,13 +107,17 @@ impl Player<'_> {
 
     /// The author of a repository, as the store has it or anew. New keys are saved before anything is signed with them.
     fn author(&self, repository: &RepositoryName) -> Result<Author, Failure> {
-        let view = self.store.view(repository).map_err(Failure::storage("reading a repository"))?;
+        let current = self.store.ask(Current { repository: repository.clone() })?;
         let making = || format!("making the author of {repository}");
-        if let Some(view) = view {
+        if let Some((_, files)) = current {
+            let view = view(repository, files)?;
             let keys = self.keys.of_author(repository)?;
             return Author::resume(repository.clone(), keys, &view).map_err(Failure::keys(making()));
         }
-        let key = |role| self.store.online_key(repository, role).map_err(Failure::keys(making()));
+        let key = |role| {
+            let entry = self.store.ask(Key::of(repository.clone(), role))?;
+            public_key(&entry).map_err(Failure::keys(making()))
+        };
         let online = OnlineKeysOfServer {
             timestamp: key(OnlineRole::Timestamp)?,
             snapshot: Some(key(OnlineRole::Snapshot)?),
@@ -124,7 +129,7 @@ impl Player<'_> {
         Ok(author)
     }
 
-    fn acknowledge(&self, repository: &RepositoryName, receipt: &Receipt) -> Result<(), Failure> {
+    fn acknowledge(&self, repository: &RepositoryName, receipt: &ReceiptEntry) -> Result<(), Failure> {
         let Some(acks) = &self.acks else { return Ok(()) };
         let line = format!("{repository} {} {}\n", receipt.position, receipt.revision);
         acks.lock().write_all(line.as_bytes()).map_err(Failure::file("writing the acknowledgements"))
@@ -135,6 +140,27 @@ impl Course<'_> {
     /// Where its next publication stands in the trace.
     fn order(&self) -> Option<u64> {
         self.planned.publications.get(self.next).map(|(order, _)| *order)
+    }
+}
+
+/// A repository as its files have it, verified once more: who signs on what a server says has checked it.
+fn view(repository: &RepositoryName, files: Vec<CurrentFile>) -> Result<View, Failure> {
+    let doing = || format!("reading the files of {repository}");
+    let mut files: BTreeMap<RoleName, _> = files.into_iter().map(|file| (file.role, file.bytes.0)).collect();
+    let mut take = |role: RoleName| files.remove(&role).unwrap_or_default();
+    let [root, timestamp] = [take(RoleName::Root), take(RoleName::Timestamp)];
+    let set = CompleteSet::new(vec![root], timestamp, take(RoleName::Snapshot), take(RoleName::Targets));
+    let set = files.into_iter().fold(set, |set, (role, bytes)| set.with(role, bytes));
+    let store = Store::in_memory(Options::default()).map_err(Failure::keys(doing()))?;
+    store.mirror(repository, &set, clock::now()).map_err(Failure::keys(doing()))?;
+    let view = store.view(repository).map_err(Failure::keys(doing()))?;
+    view.ok_or_else(|| Failure::NothingSigned { repository: repository.clone() })
+}
+
+fn public_key(entry: &PublicKeyEntry) -> Result<PublicKey, InvalidPublicKey> {
+    match entry.key_type.as_str() {
+        "ed25519" => PublicKey::from_ed25519(&entry.public.0),
+        _ => PublicKey::from_spki(&entry.public.0),
     }
 }
 

@@ -38,6 +38,11 @@ impl Bodies {
         Self { room: Arc::new(Semaphore::new(room)), limits }
     }
 
+    /// Bytes of the longest that is taken.
+    pub(crate) fn longest(&self) -> usize {
+        self.limits.body_bytes
+    }
+
     /// Receives a body whole, within its time. Nothing else is held meanwhile, no worker and no lock.
     pub(super) async fn receive(&self, request: Request<Body>) -> Result<Received, WireError> {
         let limit = self.limits.body_bytes;

@@ -1,0 +1,180 @@
+//! The server's side of the socket.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time;
+use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+use tokio_util::sync::CancellationToken;
+
+use super::Ask;
+use super::line::{Greeting, NAME, PROTOCOL, Said};
+use crate::metrics;
+use crate::service::Service;
+use crate::text::chain;
+
+/// At a time; who comes beyond waits.
+const MOST_CONNECTIONS: usize = 32;
+/// How long one may be without a question.
+const IDLE: Duration = Duration::from_mins(10);
+/// Bytes of a question beside an upload of the largest size in base64.
+const SLACK: usize = 1 << 20;
+/// Between two words of progress.
+const WORD: Duration = Duration::from_millis(100);
+
+type Lines = Framed<UnixStream, LinesCodec>;
+
+/// A socket in the store's folder, there as long as this is.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Puts the socket into the store's folder, for its owner alone from its first moment on. One that is there is of a
+    /// server that ended without removing it: who has the store open is the only one.
+    pub(crate) fn bind(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(NAME);
+        let private = folder.join("admin");
+        match DirBuilder::new().mode(0o700).create(&private) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        let born = private.join("s");
+        discard(&born)?;
+        let listener = UnixListener::bind(&born)?;
+        fs::set_permissions(&born, Permissions::from_mode(0o600))?;
+        #[expect(clippy::disallowed_methods, reason = "a socket and not the store's data")]
+        fs::rename(&born, &path)?;
+        fs::remove_dir(&private)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers until `ended`, and what was asked before.
+    pub(crate) async fn run(self, service: Arc<Service>, ended: CancellationToken) {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let accepting = async {
+            while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+                match self.listener.accept().await {
+                    Ok((stream, _)) => {
+                        let (service, ended) = (Arc::clone(&service), ended.clone());
+                        tokio::spawn(async move {
+                            if let Err(error) = converse(stream, &service, &ended).await {
+                                tracing::debug!(error = %chain(&error), "an admin connection broke");
+                            }
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "cannot accept on the admin socket");
+                        time::sleep(WORD).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = ended.cancelled() => {}
+        }
+        // Those who are being answered have their places until then.
+        drop(places.acquire_many(u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX)).await);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Err(error) = discard(&self.path) {
+            tracing::warn!(%error, "the admin socket stays in the folder");
+        }
+    }
+}
+
+fn discard(path: &Path) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "a socket and not the store's data")]
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+async fn converse(
+    stream: UnixStream,
+    service: &Arc<Service>,
+    ended: &CancellationToken,
+) -> Result<(), LinesCodecError> {
+    let peer = stream.peer_cred()?.uid();
+    // The file's permissions say the same; they can be changed.
+    if peer != 0 && peer != rustix::process::geteuid().as_raw() {
+        tracing::warn!(peer, "another user at the admin socket was turned away");
+        return Ok(());
+    }
+    let longest = service.bodies.longest().saturating_mul(2).saturating_add(SLACK);
+    let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(longest));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let greeting = Greeting { tufstore: version, protocol: PROTOCOL, process: std::process::id() };
+    lines.send(encode(&greeting)?).await?;
+    loop {
+        let line = tokio::select! {
+            line = time::timeout(IDLE, lines.next()) => line,
+            () = ended.cancelled() => return Ok(()),
+        };
+        let Ok(Some(line)) = line else { return Ok(()) };
+        match line {
+            Ok(line) => match serde_json::from_str::<Ask>(&line) {
+                Ok(ask) => answer(&mut lines, ask, service).await?,
+                Err(error) => lines.send(encode(&Said::Misunderstood(error.to_string()))?).await?,
+            },
+            Err(LinesCodecError::MaxLineLengthExceeded) => {
+                lines
+                    .send(encode(&Said::Misunderstood(format!("a line of more than {longest} bytes")))?)
+                    .await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Answers on a worker, with words of progress meanwhile. If who asked goes away, what was begun is done all the same.
+async fn answer(lines: &mut Lines, ask: Ask, service: &Arc<Service>) -> Result<(), LinesCodecError> {
+    if let Ask::Lookup(lookup) = &ask {
+        metrics::looked_up();
+        // A lookup waits for a renewal before it says that something has expired.
+        if let Err(error) = service.renewals.current(&lookup.repository).await {
+            tracing::warn!(error = %chain(&error), "not renewed before a lookup");
+        }
+    }
+    let (tell, mut told) = mpsc::channel(1);
+    let (store, now) = (service.store.clone(), service.clock.now());
+    let work = move || {
+        // Who is slow to hear misses some of it.
+        ask.answer(&store, now, &mut |progress| drop(tell.try_send(progress)))
+    };
+    let mut answered = std::pin::pin!(service.workers.read(work));
+    let said = loop {
+        tokio::select! {
+            answered = &mut answered => break match answered {
+                Ok(Ok(Ok(answer))) => Said::Answer(answer),
+                Ok(Ok(Err(error))) => Said::Misunderstood(error.to_string()),
+                Ok(Err(refusal)) => Said::Refused(refusal),
+                Err(error) => Said::Misunderstood(error.to_string()),
+            },
+            Some(progress) = told.recv() => {
+                lines.send(encode(&Said::Progress(progress))?).await?;
+                time::sleep(WORD).await;
+            }
+        }
+    };
+    lines.send(encode(&said)?).await
+}
+
+fn encode(said: &impl serde::Serialize) -> io::Result<String> {
+    serde_json::to_string(said).map_err(io::Error::from)
+}
