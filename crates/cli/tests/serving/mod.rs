@@ -1,8 +1,17 @@
 //! A running `tufstore serve`, as its users have one.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
+#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(clippy::allow_attributes, reason = "an expectation would fail in the suite that uses all")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -49,6 +58,44 @@ impl Server {
         Self { child, url: format!("https://localhost:{port}"), port, data: data.to_owned(), log }
     }
 
+    /// Asks a server without TLS: the status, the headers as they came, and the body.
+    pub(crate) fn http(&self, method: &str, path: &str, kind: Option<&str>, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let kind = kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{kind}Content-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        Answer::read(&answer)
+    }
+
+    /// As [`Self::http`], for a file.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.http("GET", path, None, b"")
+    }
+
+    /// Uploads files of roles to a server without TLS.
+    pub(crate) fn upload<'a>(
+        &self,
+        repository: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (role, bytes) in files {
+            let head =
+                format!("--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{role}\"\r\n\r\n");
+            body.extend(head.as_bytes());
+            body.extend(bytes);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--B--\r\n");
+        let path = format!("/v2/{repository}/_trust/tuf/");
+        self.http("POST", &path, Some("multipart/form-data; boundary=B"), &body)
+    }
+
     /// The certificate to trust.
     pub(crate) fn ca(&self) -> PathBuf {
         self.data.join("tls/ca.crt")
@@ -65,7 +112,8 @@ impl Server {
 
     /// Sends a signal by name, such as `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
         assert!(status.success());
     }
 
@@ -75,7 +123,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// Ends it as a power cut would end the process.
+    /// Ends the process without a word.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -91,6 +139,28 @@ impl Drop for Server {
         if thread::panicking() {
             eprintln!("--- the server's log\n{}", self.log());
         }
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In lower case, a line each.
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let headers = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
+        let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
