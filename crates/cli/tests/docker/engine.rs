@@ -90,13 +90,8 @@ impl Engine {
         let layer = tempfile::tempdir().unwrap();
         write(&layer.path().join("content"), content.as_bytes());
         let archive = layer.path().join("image.tar");
-        let made = Command::new("tar")
-            .arg("-C")
-            .arg(layer.path())
-            .arg("-cf")
-            .arg(&archive)
-            .arg("content")
-            .status();
+        let made =
+            Command::new("tar").arg("-C").arg(layer.path()).arg("-cf").arg(&archive).arg("content").status();
         assert!(made.unwrap().success());
         let mut import = self.command(&CLIENTS[0].path);
         assert!(import.arg("import").arg(&archive).arg(name).output().unwrap().status.success());
