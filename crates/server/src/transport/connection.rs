@@ -80,8 +80,7 @@ impl Connections {
             .max_buf_size(LONGEST_HEADER)
             .max_headers(MOST_HEADERS)
             // Who has sent its request may close its side and still be answered.
-            .half_close(true)
-            .pipeline_flush(true);
+            .half_close(true);
         builder
             .http2()
             .timer(TokioTimer::new())
