@@ -27,6 +27,10 @@ mod secrets;
 mod server;
 pub mod settings;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use clock::Clock;
 pub use secrets::SecretsError;
 pub use server::{Checked, RunError, Server, StartError};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::crypto::sha256;
-use crate::storage::{RecordKind, StorageError};
+use crate::storage::{RecordKind, StorageError, StoredDocument};
 use crate::terms::{Incarnation, Revision, RoleName, Sha256, UnixTime, Version};
 
 /// Segments so small that a few records fill one.
@@ -111,7 +111,7 @@ pub(super) fn damages(storage: &LocalStorage) -> Vec<Damage> {
 /// Each record is there and whole, each head and document what the records say, and there is nothing else.
 pub(super) fn holds_exactly<'a>(storage: &LocalStorage, records: impl IntoIterator<Item = &'a Record>) {
     let mut heads: HashMap<RepositoryName, Head> = HashMap::new();
-    let mut newest: HashMap<(RepositoryName, RoleName, Version), StoredDocument> = HashMap::new();
+    let mut newest: HashMap<(RepositoryName, RoleName, Version), Found> = HashMap::new();
     let mut position = Position::START;
     for record in records {
         position = position.next();
@@ -131,16 +131,16 @@ pub(super) fn holds_exactly<'a>(storage: &LocalStorage, records: impl IntoIterat
         }
         for document in &record.documents {
             let key = (record.repository.clone(), document.role.clone(), document.version);
-            newest.insert(key, document.clone());
+            newest.insert(key, Found { document: document.clone(), time: record.time });
         }
     }
     assert_eq!(storage.end(), position);
     assert_eq!(storage.heads().into_iter().collect::<HashMap<_, _>>(), heads);
-    for ((repository, role, version), document) in newest {
+    for ((repository, role, version), found) in newest {
         let by_version = Wanted::Version(role.clone(), version);
-        assert_eq!(storage.find(&repository, &by_version).unwrap().as_ref(), Some(&document));
-        let by_digest = Wanted::Digest(role, document.sha256);
-        assert_eq!(storage.find(&repository, &by_digest).unwrap().as_ref(), Some(&document));
+        assert_eq!(storage.find(&repository, &by_version).unwrap().as_ref(), Some(&found));
+        let by_digest = Wanted::Digest(role, found.document.sha256);
+        assert_eq!(storage.find(&repository, &by_digest).unwrap().as_ref(), Some(&found));
     }
     let headers = storage.headers(Position::START, usize::MAX).unwrap();
     assert!(headers.iter().map(|header| header.position.get()).eq(1..=position.get()));
@@ -432,7 +432,7 @@ fn commits_and_reads_from_many_threads_agree() {
                     assert_eq!(storage.record(position).unwrap().documents, documents);
                     let wanted = Wanted::Version(RoleName::Targets, documents[0].version);
                     let found = storage.find(&name(&format!("repository/{writer}")), &wanted).unwrap();
-                    assert_eq!(found.as_ref(), Some(&documents[0]));
+                    assert_eq!(found.map(|found| found.document).as_ref(), Some(&documents[0]));
                     let never = Wanted::Version(RoleName::Root, Version::FIRST);
                     assert_eq!(storage.find(&name("repository/0"), &never).unwrap(), None);
                 }

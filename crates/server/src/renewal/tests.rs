@@ -12,7 +12,7 @@ const NAME: &str = "reg.example.com/app";
 /// Keys that can be away.
 struct Away {
     keys: SeededOnlineKeys,
-    away: Arc<AtomicBool>,
+    gone: Arc<AtomicBool>,
     asked: Arc<AtomicU32>,
 }
 
@@ -28,7 +28,7 @@ impl OnlineKeys for Away {
         message: &[u8],
     ) -> Result<Vec<OnlineSignature>, OnlineKeyError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.away.load(Ordering::SeqCst) {
+        if self.gone.load(Ordering::SeqCst) {
             return Err(OnlineKeyError::new("the signer is away"));
         }
         self.keys.sign(scope, wanted, message)
@@ -47,7 +47,7 @@ impl Scene {
     fn new() -> Self {
         let (away, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let keys = SeededOnlineKeys::new("a server");
-        let port = Away { keys, away: Arc::clone(&away), asked: Arc::clone(&asked) };
+        let port = Away { keys, gone: Arc::clone(&away), asked: Arc::clone(&asked) };
         let store = Store::in_memory(Options::default().with_online_keys(port)).unwrap();
         Publisher::for_store(NAME, &store).publish(&store).unwrap();
         let seconds = Arc::new(AtomicI64::new(0));

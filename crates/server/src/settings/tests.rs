@@ -35,21 +35,19 @@ fn shown(settings: &Settings) -> String {
 #[test]
 fn the_example_names_every_setting_with_its_default() {
     let example = include_str!("../../../../deploy/tufstore.toml");
-    // Every line of a setting is commented out there; the words between are, too.
-    let settings: String = example
+    // Every setting is commented out there. Those that exclude each other stand for themselves.
+    let alone = ["certificate", "key", "client-ca", "off", "passphrase-file", "key-file", "new-master-key"]
+        .map(|name| format!("{name} = "));
+    let is_setting = |line: &&str| {
+        line.starts_with('[') || line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ")
+    };
+    let settings: Vec<_> = example
         .lines()
-        .filter_map(|line| line.strip_prefix('#').or(Some(line)))
-        .filter(|line| {
-            line.starts_with('[')
-                || line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ")
-        })
-        .filter(|line| {
-            !["certificate", "key", "client-ca", "off", "passphrase-file", "key-file", "new-master-key"]
-                .iter()
-                .any(|alone| line.starts_with(&format!("{alone} = ")))
-        })
-        .map(|line| format!("{line}\n"))
+        .map(|line| line.strip_prefix('#').unwrap_or(line))
+        .filter(is_setting)
+        .filter(|line| !alone.iter().any(|alone| line.starts_with(alone)))
         .collect();
+    let settings = settings.join("\n");
     let read = toml(&settings).unwrap_or_else(|error| panic!("{}\n{settings}", crate::text::chain(&error)));
     let mut expected = Settings::new(&read.data);
     expected.tls = Tls::MadeHere { names: Vec::new() };

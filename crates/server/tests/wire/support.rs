@@ -84,7 +84,7 @@ impl Running {
 pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let read = time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes));
-    drop(read.await.expect("the server closes"));
+    assert!(read.await.is_ok(), "the server does not close");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
