@@ -119,9 +119,9 @@ fn tests_in(source: &str) -> Vec<String> {
     let mut tests = Vec::new();
     let mut marked = false;
     for line in source.lines().map(str::trim_start) {
-        if line.starts_with("#[test]") {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             marked = true;
-        } else if let Some(rest) = line.strip_prefix("fn ")
+        } else if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
             && marked
         {
             marked = false;

@@ -325,3 +325,41 @@ fn the_log_is_json_where_that_is_asked_for() {
     assert_eq!(line["span"]["path"], "/v2/");
     assert!(server.stop().success());
 }
+
+#[test]
+fn what_is_counted_is_what_the_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("store");
+    let config = write(&folder.path().join("tufstore.toml"), b"[lifetimes]\ntimestamp = \"1s\"\n");
+    let server = Server::start(&data, &["--no-tls", "--config", text(&config)]);
+    publish(&server);
+    assert_eq!(server.upload(NAME, []).status, 200);
+    assert_eq!(server.upload("none.example.com/x", []).status, 400);
+    std::thread::sleep(Duration::from_millis(1_500));
+    served(&server);
+    run(&["lookup", NAME, "latest", "--data", text(&data)]).ok();
+    let rendered = server.get("/metrics").text();
+    let kinds: std::collections::BTreeMap<_, _> =
+        rendered.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let document = include_str!("../../../docs/metrics.md");
+    let documented: std::collections::BTreeMap<_, _> = document
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+            Some((cells.next()?.strip_suffix('`')?, cells.next()?))
+        })
+        .filter(|(_, kind)| ["counter", "gauge", "summary", "histogram"].contains(kind))
+        .collect();
+    assert_eq!(kinds, documented, "{rendered}");
+    for line in rendered.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let labels = line.split_once('{').map_or("", |(_, rest)| rest.split_once('}').unwrap().0);
+        for label in labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            let row = document.lines().find(|row| row.starts_with(&format!("| `{family}`"))).unwrap();
+            assert!(row.contains(&format!("`{label}`")), "{label} of {family}");
+        }
+    }
+    assert!(server.stop().success());
+}

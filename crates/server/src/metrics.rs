@@ -7,13 +7,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use metrics::{counter, gauge, histogram};
+use metrics::{Unit, counter, describe_counter, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tufstore::Store;
 
 use crate::api::WireError;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// What the counts are, for whoever reads them; those of Notary's are known to its operators.
+const DESCRIBED: [(&str, &str); 7] = [
+    ("tufstore_publications_total", "Uploads over HTTP that were taken"),
+    ("tufstore_refusals_total", "Refusals, by the code and the kind of validation error on the wire"),
+    ("tufstore_renewals_total", "Timestamps and snapshots signed anew because they were due"),
+    ("tufstore_lookups_total", "Tags looked up through the admin socket"),
+    ("tufstore_commits_total", "Publications and deletions that were tried to be written"),
+    ("tufstore_commit_seconds", "One group of commits, written and synced"),
+    ("tufstore_sync_seconds", "One sync of one file of the journal"),
+];
 
 /// One connection, counted as open until this is dropped.
 #[derive(Debug)]
@@ -28,6 +39,13 @@ pub(crate) fn install() {
             None
         }
     });
+    for (name, what) in DESCRIBED {
+        if name.ends_with("_seconds") {
+            describe_histogram!(name, Unit::Seconds, what);
+        } else {
+            describe_counter!(name, what);
+        }
+    }
     gauge!("tufstore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
