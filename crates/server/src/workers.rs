@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task;
+use tracing::Span;
 
 use crate::settings::ServerLimits;
 
@@ -81,9 +82,11 @@ impl Room {
         let waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| WorkError::Busy)?;
         let working = Arc::clone(&self.working).acquire_owned().await.map_err(|_| WorkError::Busy)?;
         let held: [OwnedSemaphorePermit; 2] = [waiting, working];
-        // The places go with the work: whoever waits for it may leave, and it is done all the same.
+        // The places go with the work: whoever waits for it may leave, and it is done all the same. What it logs belongs to
+        // the request.
+        let span = Span::current();
         let done = task::spawn_blocking(move || {
-            let done = work();
+            let done = span.in_scope(work);
             drop(held);
             done
         });

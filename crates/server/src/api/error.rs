@@ -104,6 +104,14 @@ impl WireError {
         }
     }
 
+    /// So that an operator sees what a client was told; that something is not there is told all day.
+    pub(crate) fn log(&self) {
+        if self.status != StatusCode::NOT_FOUND {
+            let detail = serde_json::to_string(&self.detail).unwrap_or_default();
+            tracing::info!(code = self.code, detail, "refused");
+        }
+    }
+
     /// No such path, or none that this server serves.
     pub(super) fn no_route() -> Self {
         let message = "You have requested metadata that does not exist.";

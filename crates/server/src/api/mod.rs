@@ -48,6 +48,7 @@ pub(crate) async fn answer(service: &Service, route: Route, request: Request<Bod
         Ok(response) => response,
         Err(refusal) => {
             metrics::refused(&refusal);
+            refusal.log();
             refusal.into_response(id.as_ref())
         }
     }

@@ -7,6 +7,7 @@ use tufstore::terms::{RepositoryName, RoleName};
 use super::WireError;
 use crate::metrics;
 use crate::service::Service;
+use crate::text::chain;
 
 pub(super) async fn publish(
     service: &Service,
@@ -19,17 +20,19 @@ pub(super) async fn publish(
         let upload = received.parse()?;
         // Nothing of the author's: the server's own roles are renewed when they are due, not when somebody asks.
         if upload.roles().all(|role| *role == RoleName::Timestamp) && store.view(&repository)?.is_some() {
-            return Ok(None);
+            return Ok(());
         }
-        Ok::<_, WireError>(Some((store.publish(&repository, &upload, now)?, repository)))
-    });
-    if let Some((receipt, repository)) = published.await?? {
+        let receipt = store.publish(&repository, &upload, now)?;
+        // Said here, since who asked may have gone.
         metrics::published();
         for warning in &receipt.warnings {
-            tracing::warn!(%repository, %warning, "published with a warning");
+            tracing::warn!(%repository, warning = %chain(warning), "published with a warning");
         }
-        tracing::info!(%repository, position = receipt.position.get(), revision = receipt.revision.get(), "published");
-    }
+        let (position, revision) = (receipt.position.get(), receipt.revision.get());
+        tracing::info!(%repository, position, revision, "published");
+        Ok::<_, WireError>(())
+    });
+    published.await??;
     Ok(Response::new(Body::empty()))
 }
 
@@ -38,10 +41,13 @@ pub(super) async fn delete(
     repository: RepositoryName,
 ) -> Result<Response<Body>, WireError> {
     let (store, now) = (service.store.clone(), service.clock.now());
-    let named = repository.clone();
-    if let Some(receipt) = service.workers.publish(move || store.delete(&named, now)).await?? {
-        tracing::info!(%repository, position = receipt.position.get(), "deleted");
-    }
-    // Also where there was nothing: what was asked for is so.
+    let deleted = service.workers.publish(move || {
+        // Also where there was nothing: what was asked for is so.
+        if let Some(receipt) = store.delete(&repository, now)? {
+            tracing::info!(%repository, position = receipt.position.get(), "deleted");
+        }
+        Ok::<_, WireError>(())
+    });
+    deleted.await??;
     Ok(Response::new(Body::empty()))
 }

@@ -48,6 +48,12 @@ pub enum SettingsError {
     /// What is signed would be expired at once.
     #[error("a lifetime is longer than nothing")]
     NoLifetime,
+    /// A limit that lets nothing through.
+    #[error("limits.{what} is 0: nothing would be served")]
+    Nothing {
+        /// Which.
+        what: &'static str,
+    },
     /// The file is no notary-server's.
     #[error("{} cannot be read as a configuration of notary-server: {why}", path.display())]
     Notary {

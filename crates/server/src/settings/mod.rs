@@ -97,6 +97,7 @@ impl Settings {
         set(&mut limits.reads, given_limits.reads);
         set(&mut limits.renewals, given_limits.renewals);
         set(&mut limits.drain, span(given_limits.drain));
+        limits.check()?;
         if limits.bodies_bytes < limits.body_bytes {
             return Err(SettingsError::Bodies { one: limits.body_bytes, all: limits.bodies_bytes });
         }
@@ -243,6 +244,29 @@ pub struct ServerLimits {
     pub renewals: usize,
     /// How long to wait for what has begun when the server is asked to end.
     pub drain: Duration,
+}
+
+impl ServerLimits {
+    /// That each lets something through.
+    fn check(&self) -> Result<(), SettingsError> {
+        let numbers = [
+            ("connections", self.connections),
+            ("body-bytes", self.body_bytes),
+            ("publications", self.publications),
+            ("reads", self.reads),
+            ("renewals", self.renewals),
+        ];
+        let times = [
+            ("handshake", self.handshake),
+            ("idle", self.idle),
+            ("stalled", self.stalled),
+            ("header", self.header),
+            ("request", self.request),
+        ];
+        let numbers = numbers.into_iter().filter(|(_, number)| *number == 0).map(|(what, _)| what);
+        let times = times.into_iter().filter(|(_, time)| time.is_zero()).map(|(what, _)| what);
+        numbers.chain(times).next().map_or(Ok(()), |what| Err(SettingsError::Nothing { what }))
+    }
 }
 
 impl Default for ServerLimits {

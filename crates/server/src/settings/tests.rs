@@ -87,6 +87,8 @@ fn what_a_file_gets_wrong_is_said_with_its_place() {
         ("data = \"x\"\n[caching]\ncurrent = 31536001\n", "31536000"),
         ("data = \"x\"\n[lifetimes]\ntimestamp = \"0s\"\n", "longer than nothing"),
         ("data = \"x\"\n[limits]\nbody-bytes = 2\nbodies-bytes = 1\n", "no such upload"),
+        ("data = \"x\"\n[limits]\nreads = 0\n", "limits.reads is 0"),
+        ("data = \"x\"\n[limits]\nidle = \"0s\"\n", "limits.idle is 0"),
         ("data = \"x\"\n[tls]\ncertificate = \"c\"\n", "the other one"),
         ("data = \"x\"\n[tls]\noff = true\ncertificate = \"c\"\nkey = \"k\"\n", "TLS is either"),
         ("data = \"x\"\n[keys]\npassphrase-file = \"p\"\nkey-file = \"k\"\n", "one of them only"),
