@@ -249,6 +249,11 @@ impl Store {
         self.0.publisher.loader.catalog.names()
     }
 
+    /// Whether anything was ever published under that name. Memory only.
+    pub fn knows(&self, repository: &RepositoryName) -> bool {
+        self.0.publisher.loader.storage.head(repository).is_some()
+    }
+
     /// How many repositories live.
     pub fn repository_count(&self) -> usize {
         self.0.publisher.loader.catalog.count()

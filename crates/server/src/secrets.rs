@@ -68,8 +68,7 @@ pub(crate) struct Secrets {
     pub(crate) made: Option<PathBuf>,
 }
 
-/// What will open the master key, and whether it is there.
-#[derive(Debug)]
+/// What will open the master key, and whether it is there. Holds a secret, so it cannot be shown.
 pub(crate) struct Plan {
     folder: PathBuf,
     master: PathBuf,
@@ -77,7 +76,6 @@ pub(crate) struct Plan {
     algorithm: KeyAlgorithm,
 }
 
-#[derive(Debug)]
 enum PlannedOpener {
     Passphrase(Zeroizing<Vec<u8>>),
     KeyFile(PathBuf),

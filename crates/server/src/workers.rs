@@ -13,6 +13,7 @@ pub(crate) struct Workers {
     reads: Room,
     publications: Room,
     renewals: Room,
+    feeds: Room,
 }
 
 /// How many may work and wait.
@@ -41,7 +42,9 @@ impl Workers {
         let publications = Room::new(limits.publications, limits.waiting_publications);
         // A share of their own: many that are due at once leave room for publications, which sign the same roles.
         let renewals = Room::new(limits.renewals, usize::MAX);
-        Self { reads, publications, renewals }
+        // A page of the feed may read headers of the whole journal, and files are not kept waiting for that.
+        let feeds = Room::new(limits.feeds, limits.connections);
+        Self { reads, publications, renewals, feeds }
     }
 
     /// Runs what reads.
@@ -58,6 +61,14 @@ impl Workers {
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Result<A, WorkError> {
         self.publications.run(work).await
+    }
+
+    /// Runs what reads the feed.
+    pub(crate) async fn feed<A: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<A, WorkError> {
+        self.feeds.run(work).await
     }
 
     /// Runs what signs anew without being asked to by a publisher.

@@ -53,7 +53,7 @@ pub(super) async fn feed(
 ) -> Result<Response<Body>, WireError> {
     let page = page(query.unwrap_or_default())?;
     let (store, filtered) = (service.store.clone(), repository.is_some());
-    let changes = service.workers.read(move || read(&store, repository.as_ref(), page)).await??;
+    let changes = service.workers.feed(move || read(&store, repository.as_ref(), page)).await??;
     let records: Vec<_> = changes.into_iter().filter_map(record).collect();
     let count = records.len();
     // As Notary has it: nothing at all is `null`, nothing of one repository is empty.
@@ -85,6 +85,9 @@ fn read(store: &Store, of: Option<&RepositoryName>, page: Page) -> Result<Vec<Ch
         (Ok(change), Some(repository)) => change.repository == *repository,
         (Ok(_), None) | (Err(_), _) => true,
     };
+    if of.is_some_and(|repository| !store.knows(repository)) {
+        return Ok(Vec::new());
+    }
     let (before, count) = match page {
         Page::After(after, count) => {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -197,6 +200,8 @@ mod tests {
         assert_eq!(ids(Some(&a), Page::Before(None, 2)), [7, 9]);
         assert_eq!(ids(Some(&a), Page::Before(None, 100)), [1, 3, 5, 7, 9]);
         assert_eq!(ids(Some(&a), Page::After(at(3), 2)), [5, 7]);
+        let never = "never".parse().unwrap();
+        assert!(ids(Some(&never), Page::Before(None, 2)).is_empty());
         let deletion = record(read(&store, Some(&a), Page::Before(None, 1)).unwrap().remove(0)).unwrap();
         assert_eq!((deletion.version, deletion.sha256.as_str(), deletion.category), (0, "", "deletion"));
     }
