@@ -228,7 +228,7 @@ async fn validate_root_invalid_timestamp_threshold() {
     root = root.unsigned().signed_by(&forge.root.keys);
     let targets = forge.targets(1, &[]).bytes();
     let sent = api.upload(&[("root", &root.bytes()), ("targets", &targets)]).await;
-    sent.refused("ErrBadRoot", "");
+    sent.refused("ErrBadRoot", "no timestamp keys exist on the server");
 }
 
 #[tokio::test]
@@ -321,6 +321,20 @@ async fn validate_modified_size_and_hash() {
         let sent = api.upload(&[("root", &root), ("targets", &targets), ("snapshot", &snapshot)]).await;
         sent.refused("ErrBadSnapshot", named.0);
     }
+}
+
+/// Changed after they were signed.
+#[tokio::test]
+async fn validate_modified_content() {
+    let api = Api::new().await;
+    let forge = api.forge();
+    let (root, targets) = (forge.root(1), forge.targets(1, &[("v1", digest("one"))]));
+    let later = root.replaced("\"version\":1", "\"version\":2");
+    let sent = api.upload(&[("root", &later), ("targets", &targets.bytes())]).await;
+    sent.refused("ErrBadRoot", "failed to validate integrity of roots");
+    let other = targets.replaced("\"v1\"", "\"v2\"");
+    let sent = api.upload(&[("root", &root.bytes()), ("targets", &other)]).await;
+    sent.refused("ErrBadTargets", "valid signatures did not meet threshold for targets");
 }
 
 /// A snapshot that names what the server does not have: taken by Notary, and then no client can read.
