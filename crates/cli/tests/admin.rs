@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use common::{Played, Ran, run, text};
 use serving::Server as Running;
@@ -152,6 +153,18 @@ fn the_socket_of_a_killed_server_hurts_nobody() {
     assert!(played.run(&["repositories"]).ok().stderr.contains("through the server"));
     assert!(again.stop().success());
     assert!(!socket.exists());
+}
+
+#[test]
+fn who_asks_and_does_not_listen_does_not_hold_up_the_end() {
+    let played = Played::new();
+    let server = serve(&played);
+    let mut deaf = UnixStream::connect(Path::new(&played.data()).join("admin.sock")).unwrap();
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    // Until the server is stuck in an answer, and reads no more questions.
+    while deaf.write_all(b"{\"ask\":\"status\"}\n").is_ok() {}
+    assert_eq!(played.run(&["status"]).ok().code, 0);
+    assert!(server.stop().success());
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod line;
 mod question;
 mod refusal;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{AskError, ConnectError, Connection};
 pub use question::{

@@ -26,6 +26,10 @@ const MOST_CONNECTIONS: usize = 32;
 const IDLE: Duration = Duration::from_mins(10);
 /// Bytes of a question beside an upload of the largest size in base64.
 const SLACK: usize = 1 << 20;
+/// How long a line may take to be heard.
+const HEARING: Duration = Duration::from_secs(30);
+/// The same once the server is to end, which who does not read must not hold up.
+const LAST_HEARING: Duration = Duration::from_secs(2);
 /// Between two words of progress.
 const WORD: Duration = Duration::from_millis(100);
 
@@ -120,7 +124,7 @@ async fn converse(
     let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(longest));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let greeting = Greeting { tufstore: version, protocol: PROTOCOL, process: std::process::id() };
-    lines.send(encode(&greeting)?).await?;
+    say(&mut lines, &greeting, ended).await?;
     loop {
         let line = tokio::select! {
             line = time::timeout(IDLE, lines.next()) => line,
@@ -129,13 +133,12 @@ async fn converse(
         let Ok(Some(line)) = line else { return Ok(()) };
         match line {
             Ok(line) => match serde_json::from_str::<Ask>(&line) {
-                Ok(ask) => answer(&mut lines, ask, service).await?,
-                Err(error) => lines.send(encode(&Said::Misunderstood(error.to_string()))?).await?,
+                Ok(ask) => answer(&mut lines, ask, service, ended).await?,
+                Err(error) => say(&mut lines, &Said::Misunderstood(error.to_string()), ended).await?,
             },
             Err(LinesCodecError::MaxLineLengthExceeded) => {
-                lines
-                    .send(encode(&Said::Misunderstood(format!("a line of more than {longest} bytes")))?)
-                    .await?;
+                let why = format!("a line of more than {longest} bytes");
+                say(&mut lines, &Said::Misunderstood(why), ended).await?;
             }
             Err(error) => return Err(error),
         }
@@ -143,7 +146,12 @@ async fn converse(
 }
 
 /// Answers on a worker, with words of progress meanwhile. If who asked goes away, what was begun is done all the same.
-async fn answer(lines: &mut Lines, ask: Ask, service: &Arc<Service>) -> Result<(), LinesCodecError> {
+async fn answer(
+    lines: &mut Lines,
+    ask: Ask,
+    service: &Arc<Service>,
+    ended: &CancellationToken,
+) -> Result<(), LinesCodecError> {
     if let Ask::Lookup(lookup) = &ask {
         metrics::looked_up();
         // A lookup waits for a renewal before it says that something has expired.
@@ -167,14 +175,28 @@ async fn answer(lines: &mut Lines, ask: Ask, service: &Arc<Service>) -> Result<(
                 Err(error) => Said::Misunderstood(error.to_string()),
             },
             Some(progress) = told.recv() => {
-                lines.send(encode(&Said::Progress(progress))?).await?;
+                say(lines, &Said::Progress(progress), ended).await?;
                 time::sleep(WORD).await;
             }
         }
     };
-    lines.send(encode(&said)?).await
+    say(lines, &said, ended).await
 }
 
-fn encode(said: &impl serde::Serialize) -> io::Result<String> {
-    serde_json::to_string(said).map_err(io::Error::from)
+/// Says a line to who reads it in time.
+async fn say(
+    lines: &mut Lines,
+    said: &impl serde::Serialize,
+    ended: &CancellationToken,
+) -> Result<(), LinesCodecError> {
+    let line = serde_json::to_string(said).map_err(io::Error::from)?;
+    let ending = async {
+        ended.cancelled().await;
+        time::sleep(LAST_HEARING).await;
+    };
+    tokio::select! {
+        sent = lines.send(line) => sent,
+        () = time::sleep(HEARING) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        () = ending => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
 }
