@@ -13,7 +13,7 @@ pub(crate) struct Workers {
     reads: Room,
     publications: Room,
     renewals: Room,
-    feeds: Room,
+    scans: Room,
 }
 
 /// How many may work and wait.
@@ -42,9 +42,8 @@ impl Workers {
         let publications = Room::new(limits.publications, limits.waiting_publications);
         // A share of their own: many that are due at once leave room for publications, which sign the same roles.
         let renewals = Room::new(limits.renewals, usize::MAX);
-        // A page of the feed may read headers of the whole journal, and files are not kept waiting for that.
-        let feeds = Room::new(limits.feeds, limits.connections);
-        Self { reads, publications, renewals, feeds }
+        let scans = Room::new(limits.scans, limits.connections);
+        Self { reads, publications, renewals, scans }
     }
 
     /// Runs what reads.
@@ -63,12 +62,12 @@ impl Workers {
         self.publications.run(work).await
     }
 
-    /// Runs what reads the feed.
-    pub(crate) async fn feed<A: Send + 'static>(
+    /// Runs what may read the whole journal: files are not kept waiting for that.
+    pub(crate) async fn scan<A: Send + 'static>(
         &self,
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Result<A, WorkError> {
-        self.feeds.run(work).await
+        self.scans.run(work).await
     }
 
     /// Runs what signs anew without being asked to by a publisher.

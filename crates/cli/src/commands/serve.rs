@@ -42,7 +42,10 @@ pub(crate) fn serve(args: &args::Serve, output: Output) -> Result<(), Failure> {
         let checked = runtime.block_on(Server::check(&settings))?;
         return would_start(checked, output);
     }
-    runtime.block_on(run(settings, output))
+    let ended = runtime.block_on(run(settings, output));
+    // A long reading that somebody asked for may still go on; it is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(settings: Settings, output: Output) -> Result<(), Failure> {

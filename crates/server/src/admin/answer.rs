@@ -76,7 +76,10 @@ impl Question for Delete {
 
     fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<Deleted, Refusal> {
         let refused = |error: DeleteError| {
-            let kind = error.fault().into();
+            let kind = match &error {
+                DeleteError::Storage(storage) => Refusal::storage("deleting", storage).kind,
+                _ => error.fault().into(),
+            };
             Refusal::new(kind, format!("{} could not be deleted", self.repository)).because(&error)
         };
         let receipt = store.delete(&self.repository, now).map_err(refused)?;

@@ -1,9 +1,13 @@
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use super::line::{Greeting, NAME, PROTOCOL, Said};
 use super::{Ask, Progress, Question, Refusal};
+
+/// How long a server may take to greet.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// A connection to the server that has a store open. Blocks.
 #[derive(Debug)]
@@ -53,8 +57,12 @@ impl Connection {
     /// # Errors
     /// [`ConnectError`].
     pub fn open(folder: &Path) -> Result<Self, ConnectError> {
-        let mut stream = BufReader::new(UnixStream::connect(folder.join(NAME))?);
+        let stream = UnixStream::connect(folder.join(NAME))?;
+        // A server greets at once; an answer may take its time.
+        stream.set_read_timeout(Some(GREETING))?;
+        let mut stream = BufReader::new(stream);
         let greeting: Greeting = serde_json::from_str(&read_line(&mut stream)?).map_err(io::Error::from)?;
+        stream.get_ref().set_read_timeout(None)?;
         if greeting.protocol != PROTOCOL {
             let Greeting { tufstore: version, protocol, .. } = greeting;
             return Err(ConnectError::OtherProtocol { version, protocol });

@@ -175,6 +175,35 @@ questions! {
     Verify {}
 }
 
+/// Which of the server's workers a question is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Share {
+    Read,
+    Write,
+    /// May read the whole journal.
+    Scan,
+}
+
+impl Ask {
+    pub(super) fn share(&self) -> Share {
+        match self {
+            Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
+            Self::Changes(_)
+            | Self::History(_)
+            | Self::Reindex(_)
+            | Self::Repositories(_)
+            | Self::Verify(_) => Share::Scan,
+            Self::Current(_)
+            | Self::Key(_)
+            | Self::Lookup(_)
+            | Self::Receipt(_)
+            | Self::Show(_)
+            | Self::Status(_)
+            | Self::Tags(_) => Share::Read,
+        }
+    }
+}
+
 macro_rules! answers {
     ($($(#[$docs:meta])* $name:ident { $($(#[$field_docs:meta])* $field:ident: $type:ty,)* })*) => {
         $(

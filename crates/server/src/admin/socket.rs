@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ask;
 use super::line::{Greeting, NAME, PROTOCOL, Said};
+use super::question::Share;
 use crate::metrics;
 use crate::service::Service;
 use crate::text::chain;
+use crate::workers::WorkError;
 
 /// At a time; who comes beyond waits.
 const MOST_CONNECTIONS: usize = 32;
@@ -159,13 +161,13 @@ async fn answer(
             tracing::warn!(error = %chain(&error), "not renewed before a lookup");
         }
     }
-    let (tell, mut told) = mpsc::channel(1);
+    let (share, (tell, mut told)) = (ask.share(), mpsc::channel(1));
     let (store, now) = (service.store.clone(), service.clock.now());
     let work = move || {
         // Who is slow to hear misses some of it.
         ask.answer(&store, now, &mut |progress| drop(tell.try_send(progress)))
     };
-    let mut answered = std::pin::pin!(service.workers.read(work));
+    let mut answered = std::pin::pin!(run(service, share, work));
     let said = loop {
         tokio::select! {
             answered = &mut answered => break match answered {
@@ -178,9 +180,30 @@ async fn answer(
                 say(lines, &Said::Progress(progress), ended).await?;
                 time::sleep(WORD).await;
             }
+            // What takes long is not waited for: it changes nothing.
+            () = given_up(ended) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     };
     say(lines, &said, ended).await
+}
+
+/// On a worker of that share.
+async fn run<A: Send + 'static>(
+    service: &Service,
+    share: Share,
+    work: impl FnOnce() -> A + Send + 'static,
+) -> Result<A, WorkError> {
+    match share {
+        Share::Read => service.workers.read(work).await,
+        Share::Write => service.workers.publish(work).await,
+        Share::Scan => service.workers.scan(work).await,
+    }
+}
+
+/// A little after the server was asked to end.
+async fn given_up(ended: &CancellationToken) {
+    ended.cancelled().await;
+    time::sleep(LAST_HEARING).await;
 }
 
 /// Says a line to who reads it in time.
@@ -190,13 +213,9 @@ async fn say(
     ended: &CancellationToken,
 ) -> Result<(), LinesCodecError> {
     let line = serde_json::to_string(said).map_err(io::Error::from)?;
-    let ending = async {
-        ended.cancelled().await;
-        time::sleep(LAST_HEARING).await;
-    };
     tokio::select! {
         sent = lines.send(line) => sent,
         () = time::sleep(HEARING) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-        () = ending => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        () = given_up(ended) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn feed(
 ) -> Result<Response<Body>, WireError> {
     let page = page(query.unwrap_or_default())?;
     let (store, filtered) = (service.store.clone(), repository.is_some());
-    let changes = service.workers.feed(move || read(&store, repository.as_ref(), page)).await??;
+    let changes = service.workers.scan(move || read(&store, repository.as_ref(), page)).await??;
     let records: Vec<_> = changes.into_iter().filter_map(record).collect();
     let count = records.len();
     // As Notary has it: nothing at all is `null`, nothing of one repository is empty.

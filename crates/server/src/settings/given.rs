@@ -131,8 +131,8 @@ given! {
         reads: usize,
         /// See [`super::ServerLimits::renewals`].
         renewals: usize,
-        /// See [`super::ServerLimits::feeds`].
-        feeds: usize,
+        /// See [`super::ServerLimits::scans`].
+        scans: usize,
         /// See [`super::ServerLimits::drain`].
         drain: Span,
     }

@@ -96,7 +96,7 @@ impl Settings {
         set(&mut limits.waiting_publications, given_limits.waiting_publications);
         set(&mut limits.reads, given_limits.reads);
         set(&mut limits.renewals, given_limits.renewals);
-        set(&mut limits.feeds, given_limits.feeds);
+        set(&mut limits.scans, given_limits.scans);
         set(&mut limits.drain, span(given_limits.drain));
         limits.check()?;
         if limits.bodies_bytes < limits.body_bytes {
@@ -243,8 +243,8 @@ pub struct ServerLimits {
     pub reads: usize,
     /// Renewals at a time.
     pub renewals: usize,
-    /// Pages of the changefeed at a time.
-    pub feeds: usize,
+    /// What may read the whole journal, at a time: pages of the changefeed, and what operators ask for.
+    pub scans: usize,
     /// How long to wait for what has begun when the server is asked to end.
     pub drain: Duration,
 }
@@ -258,7 +258,7 @@ impl ServerLimits {
             ("publications", self.publications),
             ("reads", self.reads),
             ("renewals", self.renewals),
-            ("feeds", self.feeds),
+            ("scans", self.scans),
         ];
         let times = [
             ("handshake", self.handshake),
@@ -288,7 +288,7 @@ impl Default for ServerLimits {
             waiting_publications: 512,
             reads: 64,
             renewals: 8,
-            feeds: 4,
+            scans: 4,
             drain: Duration::from_secs(30),
         }
     }
