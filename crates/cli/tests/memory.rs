@@ -36,7 +36,7 @@ fn author(server: &Server, name: &str) -> Author {
 }
 
 /// Publishes to one repository, over and over.
-fn publish(server: &Server, name: &str, over: &AtomicBool) {
+fn publish(server: &Server, name: &str, pause: Duration, over: &AtomicBool) {
     let mut author = author(server, name);
     for round in 0_u64.. {
         if over.load(Ordering::Relaxed) {
@@ -49,11 +49,12 @@ fn publish(server: &Server, name: &str, over: &AtomicBool) {
         let answer = server.upload(name, files.iter().map(|(role, bytes)| (role.as_str(), &**bytes)));
         assert_eq!(answer.status, 200, "{}", answer.text());
         author = signed.next;
+        thread::sleep(pause);
     }
 }
 
 /// Asks for what is there, for what never was, and for nonsense.
-fn ask(server: &Server, seed: u64, over: &AtomicBool, asked: &AtomicU64) {
+fn ask(server: &Server, seed: u64, pause: Duration, over: &AtomicBool, asked: &AtomicU64) {
     let mut random = seed;
     while !over.load(Ordering::Relaxed) {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -72,6 +73,7 @@ fn ask(server: &Server, seed: u64, over: &AtomicBool, asked: &AtomicU64) {
             _ => drop(server.get("/metrics")),
         }
         asked.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(pause);
     }
 }
 
@@ -79,6 +81,8 @@ fn ask(server: &Server, seed: u64, over: &AtomicBool, asked: &AtomicU64) {
 fn memory_stays_as_it_is_under_random_traffic() {
     let long = std::env::var_os("TUFSTORE_LONG").is_some();
     let (warm, then) = if long { (300, 3_300) } else { (4, 8) };
+    // The long form is of traffic and not of load: every publication adds to history, which takes room by right.
+    let pause = |milliseconds| Duration::from_millis(if long { milliseconds } else { 0 });
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("store"), &["--no-tls", "--log-level", "error"]);
     let (over, asked) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -87,11 +91,11 @@ fn memory_stays_as_it_is_under_random_traffic() {
     thread::scope(|scope| {
         for number in 0..2 {
             let (server, over) = (&server, &over);
-            scope.spawn(move || publish(server, &format!("reg.example.com/{number}"), over));
+            scope.spawn(move || publish(server, &format!("reg.example.com/{number}"), pause(250), over));
         }
         for seed in 0..4 {
             let (server, over, asked) = (&server, &over, &asked);
-            scope.spawn(move || ask(server, seed, over, asked));
+            scope.spawn(move || ask(server, seed, pause(4), over, asked));
         }
         let begun = now();
         while begun.elapsed() < Duration::from_secs(warm) {
