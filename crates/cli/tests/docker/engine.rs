@@ -17,9 +17,12 @@ use crate::serving::Server;
 
 /// What ends a program when the process that holds this ends, however it ends: nothing of a static is dropped.
 const UNTIL_CLOSED: &str =
-    r#""$@" & program=$!; read -r _; kill $program; wait $program; rm -rf -- "$AFTERWARDS_GONE""#;
+    r#""$@" & program=$!; read -r _; kill $program; wait $program; rm -rf -- "$AFTERWARDS_GONE"; $AT_LAST"#;
 
-fn until_the_end(mut program: Command, log: &Path, folder: &Path) -> Child {
+/// An address of this machine alone that is not one of loopback, by which Docker decides whom it verifies (RFC 5737).
+pub(crate) const ELSEWHERE: &str = "192.0.2.77";
+
+fn until_the_end(mut program: Command, log: &Path, folder: &Path, at_last: &str) -> Child {
     let arguments: Vec<_> = program.get_args().map(ToOwned::to_owned).collect();
     let mut shell = Command::new("sh");
     shell.args(["-c", UNTIL_CLOSED, "sh"]).arg(program.get_program()).args(arguments);
@@ -27,6 +30,7 @@ fn until_the_end(mut program: Command, log: &Path, folder: &Path) -> Child {
     let log = fs::File::create_new(log).unwrap();
     program
         .env("AFTERWARDS_GONE", folder)
+        .env("AT_LAST", at_last)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log)
@@ -44,17 +48,19 @@ pub(crate) struct Engine {
     folder: TempDir,
     /// Of the registry.
     pub(crate) registry: u16,
-    _running: [Child; 2],
+    _running: [Child; 3],
 }
 
 impl Engine {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
+        let registry = free_port();
         let mut engine = Command::new("dockerd");
         engine
             // No network of containers: nothing here needs one, and the machine's rules stay as they are.
             .args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"])
+            .arg(format!("--insecure-registry={ELSEWHERE}:{registry}"))
             .arg("--data-root")
             .arg(at("data"))
             .arg("--exec-root")
@@ -63,21 +69,35 @@ impl Engine {
             .arg(at("pid"))
             .arg("-H")
             .arg(format!("unix://{}", at("engine.sock").display()));
-        let registry = free_port();
-        let config = format!(
-            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{registry}\n",
-            at("registry").display()
+        let serve = |address: &str| {
+            let (config, root) = (at(&format!("{address}.yml")), at("registry"));
+            let text = format!(
+                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}:{registry}\n",
+                root.display()
+            );
+            write(&config, text.as_bytes());
+            let mut serving = Command::new("docker-registry");
+            serving.arg("serve").arg(config);
+            serving
+        };
+        // It may be there still, of a test that was killed.
+        drop(
+            Command::new("ip")
+                .args(["address", "add", &format!("{ELSEWHERE}/32"), "dev", "lo"])
+                .output()
+                .unwrap(),
         );
-        write(&at("registry.yml"), config.as_bytes());
-        let mut serving = Command::new("docker-registry");
-        serving.arg("serve").arg(at("registry.yml"));
+        let take_back = format!("ip address del {ELSEWHERE}/32 dev lo");
         let running = [
-            until_the_end(engine, &at("engine.log"), folder.path()),
-            until_the_end(serving, &at("registry.log"), &at("registry")),
+            until_the_end(engine, &at("engine.log"), folder.path(), ""),
+            until_the_end(serve("127.0.0.1"), &at("registry.log"), &at("registry"), ""),
+            until_the_end(serve(ELSEWHERE), &at("elsewhere.log"), &at("registry"), &take_back),
         ];
         let log = at("engine.log");
         wait(&log, || UnixStream::connect(at("engine.sock")).is_ok());
-        wait(&log, || TcpStream::connect(("127.0.0.1", registry)).is_ok());
+        for address in ["127.0.0.1", ELSEWHERE] {
+            wait(&log, || TcpStream::connect((address, registry)).is_ok());
+        }
         Self { folder, registry, _running: running }
     }
 
@@ -220,9 +240,9 @@ impl<'a> User<'a> {
     }
 
     /// A build by the legacy builder, which is the one that knows content trust.
-    pub(crate) fn build(&self, from: &str) -> Said {
+    pub(crate) fn build(&self, dockerfile: &str) -> Said {
         let context = tempfile::tempdir().unwrap();
-        write(&context.path().join("Dockerfile"), format!("FROM {from}\nLABEL built=yes\n").as_bytes());
+        write(&context.path().join("Dockerfile"), dockerfile.as_bytes());
         let mut command = self.command();
         said(
             command
@@ -242,7 +262,12 @@ impl<'a> User<'a> {
 
     /// A pushed image under a fresh name: one repository for one test.
     pub(crate) fn image(&self, name: &str, tag: &str, content: &str) -> String {
-        let image = format!("localhost:{}/{name}-{}:{tag}", self.engine.registry, self.client.version);
+        self.image_at("localhost", name, tag, content)
+    }
+
+    /// The same in a registry under another name.
+    pub(crate) fn image_at(&self, host: &str, name: &str, tag: &str, content: &str) -> String {
+        let image = format!("{host}:{}/{name}-{}:{tag}", self.engine.registry, self.client.version);
         self.engine.image(&image, content);
         image
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use engine::{CLIENTS, Client, Engine, User};
+use engine::{CLIENTS, Client, ELSEWHERE, Engine, User};
 use serving::Server;
 use tempfile::TempDir;
 
@@ -159,9 +159,15 @@ fn builds_take_what_is_signed_and_nothing_else() {
         let unsigned = author.image("base", "unsigned", "two");
         author.without(&["push", &unsigned]).ok();
         let builder = trust.user(client);
-        let built = builder.build(&image).ok();
+        let built = builder.build(&format!("FROM {image}\nLABEL built=yes\n")).ok();
         assert!(format!("{built:?}").contains(&digest), "resolved to its digest: {built:?}");
-        builder.build(&unsigned).fails("No valid trust data for unsigned");
+        builder
+            .build(&format!("FROM {unsigned}\nLABEL built=yes\n"))
+            .fails("No valid trust data for unsigned");
+        // What Docker's own builder leaves out: images that are copied from, and its own stages.
+        builder.build(&format!("FROM {image}\nCOPY --from={unsigned} /content /copied\n")).ok();
+        let staged = builder.build(&format!("FROM {image} AS first\nFROM first\nLABEL built=yes\n"));
+        assert_ne!(staged.code, 0, "{staged:?}");
     });
 }
 
@@ -275,6 +281,20 @@ fn a_reader_goes_on_after_the_server_was_started_anew_or_killed() {
         assert!(said.contains(&User::digest(&pulled)), "{pulled:?} {said}");
         assert!(server.stop().success());
     }
+}
+
+/// For a registry on loopback Docker verifies nobody; for this one it does.
+#[test]
+fn the_trust_server_is_verified_for_a_registry_elsewhere() {
+    each(|trust, client| {
+        let author = trust.user(client);
+        let image = author.image_at(ELSEWHERE, "elsewhere", "v1", "one");
+        let digest = User::digest(&author.run(&["push", &image]).ok());
+        assert!(trust.user(client).run(&["pull", &image]).ok().stdout.contains(&digest));
+        let misled = trust.user(client);
+        fs::remove_dir_all(misled.config.path().join("tls")).unwrap();
+        misled.run(&["pull", &image]).fails("certificate signed by unknown authority");
+    });
 }
 
 #[test]
