@@ -14,7 +14,8 @@ use tufstore::crypto::PublicKey;
 use tufstore_client::{Author, AuthorKeys, OnlineKeysOfServer};
 use tufstore_testkit::digest;
 
-/// What a publication adds for good is some hundred bytes of places and digests; the rest is slack of the allocator.
+/// Each publication adds some hundred bytes of places and digests for good, and more to the index's cache until that is
+/// full, at 32 MiB; the rest is slack of the allocator.
 const MAY_GROW: u64 = 24 << 20;
 
 fn resident(server: &Server) -> u64 {
@@ -81,7 +82,7 @@ fn ask(server: &Server, seed: u64, pause: Duration, over: &AtomicBool, asked: &A
 fn memory_stays_as_it_is_under_random_traffic() {
     let long = std::env::var_os("TUFSTORE_LONG").is_some();
     let (warm, then) = if long { (300, 3_300) } else { (4, 8) };
-    // The long form is of traffic and not of load: every publication adds to history, which takes room by right.
+    // The long form is of readers and strangers mostly: every publication adds to history, which takes room by right.
     let pause = |milliseconds| Duration::from_millis(if long { milliseconds } else { 0 });
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("store"), &["--no-tls", "--log-level", "error"]);
@@ -91,7 +92,7 @@ fn memory_stays_as_it_is_under_random_traffic() {
     thread::scope(|scope| {
         for number in 0..2 {
             let (server, over) = (&server, &over);
-            scope.spawn(move || publish(server, &format!("reg.example.com/{number}"), pause(250), over));
+            scope.spawn(move || publish(server, &format!("reg.example.com/{number}"), pause(2_000), over));
         }
         for seed in 0..4 {
             let (server, over, asked) = (&server, &over, &asked);

@@ -87,7 +87,10 @@ async fn dispatch(
             access::permit(request.headers(), None)?;
             Err(WireError::no_route())
         }
-        Route::Unnameable(why) => Err(WireError::unnameable(why)),
+        Route::Unnameable(why) => {
+            access::permit(request.headers(), None)?;
+            Err(WireError::unnameable(why))
+        }
         Route::Health => health::health(service).await,
         Route::Metrics => health::metrics(service).await,
         Route::NotAllowed => {

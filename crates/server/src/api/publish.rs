@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::{Request, Response};
+use serde::de::IgnoredAny;
 use tufstore::terms::{RepositoryName, RoleName};
 
 use super::WireError;
@@ -20,7 +21,9 @@ pub(super) async fn publish(
         let upload = received.parse()?;
         // Nothing of the author's: the server's own roles are renewed when they are due, not when somebody asks.
         if upload.roles().all(|role| *role == RoleName::Timestamp) && store.view(&repository)?.is_some() {
-            return Ok(());
+            let readable = |bytes: &[u8]| serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+            let all = upload.files().all(|(_, bytes)| readable(bytes));
+            return if all { Ok(()) } else { Err(WireError::malformed_json()) };
         }
         let receipt = store.publish(&repository, &upload, now)?;
         // Said here, since who asked may have gone.

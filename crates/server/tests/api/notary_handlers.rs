@@ -145,6 +145,7 @@ async fn an_upload_of_nothing_publishes_nothing() {
     assert_eq!(api.upload(&[]).await.status, 200);
     let timestamp = tufstore_testkit::Forge::new(NAME).timestamp(9, b"x").bytes();
     assert_eq!(api.upload(&[("timestamp", &timestamp)]).await.status, 200);
+    assert_eq!(api.upload(&[("timestamp", b"no JSON")]).await.code(), (400, "MALFORMED_JSON".to_owned()));
     assert_eq!(api.observe(), before);
 }
 
