@@ -8,7 +8,7 @@ mod serving;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -76,11 +76,10 @@ fn a_first_start_makes_what_it_needs_and_says_what_that_means() {
     assert_eq!((mode(&key), mode(&data), mode(&data.join("master"))), (0o600, 0o700, 0o600));
     assert_eq!(mode(&data.join("tls/server.key")), 0o600);
     assert_eq!(mode(&data.join("admin.sock")), 0o600);
-    let log = server.log();
     for said in
         ["store.key was made", "without it nobody can", "tls/ca.crt", "there is no authentication yet"]
     {
-        assert!(log.contains(said), "{said}: {log}");
+        server.says(said);
     }
     let certificate = fs::read(server.ca()).unwrap();
     assert!(server.stop().success());
@@ -88,6 +87,7 @@ fn a_first_start_makes_what_it_needs_and_says_what_that_means() {
 
     let again = Server::start(&data, &[]);
     assert_eq!(fs::read(again.ca()).unwrap(), certificate);
+    again.says("there is no authentication yet");
     assert!(!again.log().contains("was made"));
     assert!(again.stop().success());
 }
@@ -256,6 +256,7 @@ fn the_configuration_of_a_notary_server_is_taken_over() {
     publish(&server);
     let root = server.get(&format!("/v2/{NAME}/_trust/tuf/root.json"));
     assert!(root.headers.contains("cache-control: public, max-age=60, s-maxage=60, must-revalidate"));
+    server.says("there is no authentication yet");
     let log = server.log();
     for key in [
         "storage.backend",
@@ -296,20 +297,11 @@ fn a_certificate_is_read_again_on_a_signal() {
     let server = Server::start(&one, &["--tls-cert", text(&cert), "--tls-key", text(&key)]);
     put(&two);
     server.signal("HUP");
-    wait_for(&server, "the certificate was read again");
+    server.says("the certificate was read again");
     write(&cert, b"no certificate");
     server.signal("HUP");
-    wait_for(&server, "the certificate stays as it was");
+    server.says("the certificate stays as it was");
     assert!(server.stop().success());
-}
-
-fn wait_for(server: &Server, said: &str) {
-    #[expect(clippy::disallowed_methods, reason = "a deadline of the test")]
-    let (now, begun) = (Instant::now, Instant::now());
-    while !server.log().contains(said) {
-        assert!(now().duration_since(begun) < Duration::from_secs(20), "{}", server.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]
@@ -317,7 +309,7 @@ fn the_log_is_json_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("store"), &["--no-tls", "--log-format", "json"]);
     assert_eq!(server.get("/v2/").text(), "{}");
-    wait_for(&server, "\"answered\"");
+    server.says("\"answered\"");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("\"answered\"")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// A server on a free port of 127.0.0.1, with the certificate that it makes itself. Killed when dropped.
 pub(crate) struct Server {
@@ -108,6 +109,17 @@ impl Server {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has logged that: what it says arrives a moment later.
+    #[track_caller]
+    pub(crate) fn says(&self, said: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a deadline of the test")]
+        let begun = Instant::now();
+        while !self.log().contains(said) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{said}: {}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Sends a signal by name, such as `HUP`.
