@@ -110,7 +110,10 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::NotSound { .. } => Exit::No,
-            Self::NotConfirmed { .. } | Self::KeysInData { .. } | Self::KeysUnnamed { .. } => Exit::Usage,
+            Self::NotConfirmed { .. }
+            | Self::KeysInData { .. }
+            | Self::KeysUnnamed { .. }
+            | Self::Settings(SettingsError::Missing { .. }) => Exit::Usage,
             Self::Refused(refusal) => match refusal.kind {
                 Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag => Exit::No,
                 Kind::Expired => Exit::Expired,

@@ -58,7 +58,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] where something is missing, or two things exclude each other.
     pub fn of(given: Given) -> Result<Self, SettingsError> {
-        let data = given.data.ok_or(SettingsError::Missing { what: "the store's folder, data" })?;
+        let data = given.data.ok_or(SettingsError::Missing { what: "the store's folder (data)" })?;
         let mut settings = Self::new(data);
         set(&mut settings.listen, given.listen);
         set(&mut settings.insecure_open, given.insecure_open);
