@@ -152,6 +152,11 @@ impl WireError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
     }
 
+    /// A browser sent it, for a page that it shows.
+    pub(super) fn from_a_page() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "DENIED", "Web pages may not change repositories.")
+    }
+
     /// The body did not come in time.
     pub(super) fn too_slow() -> Self {
         let message = "The body of your request did not arrive in time.";

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many at once, and from where they should not come.
 
 use std::sync::Arc;
 
@@ -36,6 +36,29 @@ async fn of_fifty_identical_publications_one_wins() {
     assert_eq!(feed["count"], 2);
     assert_eq!(api.file("timestamp.json").await.json()["signed"]["version"], 2);
     assert_eq!(api.walk().await, ["root", "targets"]);
+}
+
+/// A form on a page is enough to send an upload to a server on the same machine.
+#[tokio::test]
+async fn a_web_page_changes_nothing() {
+    let api = Api::new().await;
+    let upload = api.publisher().first_upload();
+    let files: Vec<_> = upload.files().map(|(role, bytes)| (role.as_str(), &**bytes)).collect();
+    let path = format!("/v2/{NAME}/_trust/tuf/");
+    for (method, path) in
+        [("POST", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}snapshot.key"))]
+    {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("origin", "https://page.example.com")
+            .header("content-type", "multipart/form-data; boundary=B");
+        let body = axum::body::Body::from(crate::support::multipart(&files));
+        let response = api.server.answer(request.body(body).unwrap()).await;
+        assert_eq!(response.status(), 403, "{method}");
+    }
+    assert_eq!(api.store().position().get(), 0);
+    assert_eq!(api.upload(&files).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
