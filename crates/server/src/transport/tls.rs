@@ -84,9 +84,20 @@ pub struct Reloader(Arc<Parts>);
 
 struct Parts {
     files: Files,
+    resumption: Resumption,
+    current: ArcSwap<ServerConfig>,
+}
+
+/// What lets a client go on where it ended, without another proof of who it is.
+struct Resumption {
     tickets: Arc<dyn ProducesTickets>,
     sessions: Arc<dyn StoresServerSessions>,
-    current: ArcSwap<ServerConfig>,
+}
+
+impl Resumption {
+    fn new() -> Result<Self, TlsError> {
+        Ok(Self { tickets: aws_lc_rs::Ticketer::new()?, sessions: ServerSessionMemoryCache::new(SESSIONS) })
+    }
 }
 
 struct Files {
@@ -109,10 +120,9 @@ impl Reloader {
                 Files { certificate: made.certificate, key: made.key, client_ca: None }
             }
         };
-        let tickets = aws_lc_rs::Ticketer::new()?;
-        let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(SESSIONS);
-        let current = ArcSwap::from_pointee(files.read(&tickets, &sessions)?);
-        Ok(Some(Self(Arc::new(Parts { files, tickets, sessions, current }))))
+        let resumption = Resumption::new()?;
+        let current = ArcSwap::from_pointee(files.read(&resumption)?);
+        Ok(Some(Self(Arc::new(Parts { files, resumption, current }))))
     }
 
     /// Whether the files can be used; `false` if they would be made.
@@ -129,8 +139,7 @@ impl Reloader {
                 }
             }
         };
-        let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(SESSIONS);
-        files.read(&aws_lc_rs::Ticketer::new()?, &sessions).map(|_| true)
+        files.read(&Resumption::new()?).map(|_| true)
     }
 
     /// Reads the files again: connections from now on are served with what they hold.
@@ -138,7 +147,13 @@ impl Reloader {
     /// # Errors
     /// [`TlsError`]; then everything stays as it was.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let read = self.0.files.read(&self.0.tickets, &self.0.sessions)?;
+        let files = &self.0.files;
+        let read = if files.client_ca.is_some() {
+            // Who proved itself to the authority from before has to prove itself to that of now.
+            files.read(&Resumption::new()?)?
+        } else {
+            files.read(&self.0.resumption)?
+        };
         self.0.current.store(Arc::new(read));
         Ok(())
     }
@@ -155,11 +170,7 @@ impl fmt::Debug for Reloader {
 }
 
 impl Files {
-    fn read(
-        &self,
-        tickets: &Arc<dyn ProducesTickets>,
-        sessions: &Arc<dyn StoresServerSessions>,
-    ) -> Result<ServerConfig, TlsError> {
+    fn read(&self, resumption: &Resumption) -> Result<ServerConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -184,8 +195,8 @@ impl Files {
         let mut config = builder.with_single_cert(certificates(&self.certificate)?, key).map_err(unusable)?;
         config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
         // Clients open a connection for every request: most are resumed, by ticket or, in TLS 1.2, by session.
-        config.ticketer = Arc::clone(tickets);
-        config.session_storage = Arc::clone(sessions);
+        config.ticketer = Arc::clone(&resumption.tickets);
+        config.session_storage = Arc::clone(&resumption.sessions);
         Ok(config)
     }
 }

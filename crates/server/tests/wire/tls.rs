@@ -187,44 +187,78 @@ async fn a_certificate_is_exchanged_for_new_connections_and_a_wrong_one_is_not_t
     }
 }
 
+/// An authority, and a client's certificate and key that it signed.
+struct Clients {
+    authority: String,
+    certificate: CertificateDer<'static>,
+    key: rcgen::KeyPair,
+}
+
+impl Clients {
+    fn new() -> Self {
+        use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer_key = KeyPair::generate().unwrap();
+        let authority = params.self_signed(&issuer_key).unwrap().pem();
+        let mut client = CertificateParams::new(vec!["publisher.example.com".to_owned()]).unwrap();
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let signed = client.signed_by(&key, &Issuer::new(params, issuer_key)).unwrap();
+        Self { authority, certificate: signed.der().clone(), key }
+    }
+}
+
+/// A client that trusts the server, and shows a certificate of these or none.
+fn showing(server: &Running, shown: Option<&Clients>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(server.tls_folder().join("ca.crt")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_root_certificates(roots);
+    Arc::new(match shown {
+        None => builder.with_no_client_auth(),
+        Some(Clients { certificate, key, .. }) => {
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+        }
+    })
+}
+
+/// Whether that client gets an answer. In TLS 1.3 it learns of a refusal with the first one only.
+async fn is_served(running: &Running, config: &Arc<ClientConfig>) -> bool {
+    let Ok(mut stream) = shake(running, config, "localhost").await else { return false };
+    drop(stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.1 200")
+}
+
 #[tokio::test]
 async fn clients_show_a_certificate_where_that_is_asked_for() {
-    let [server, friend, stranger] =
-        [Running::start(|_| {}).await, Running::start(|_| {}).await, Running::start(|_| {}).await];
+    let server = Running::start(|_| {}).await;
+    let [friends, strangers] = [Clients::new(), Clients::new()];
+    let client_ca = server.folder.path().join("clients.pem");
+    fs::write(&client_ca, &friends.authority).unwrap();
     let running = Running::start(|settings| {
         settings.tls = Tls::Files {
             certificate: server.tls_folder().join("server.crt"),
             key: server.tls_folder().join("server.key"),
-            client_ca: Some(friend.tls_folder().join("ca.crt")),
+            client_ca: Some(client_ca.clone()),
         };
     })
     .await;
-    let showing = |shown: Option<&Running>| {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(server.tls_folder().join("ca.crt")).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let builder = builder.with_root_certificates(roots);
-        Arc::new(match shown {
-            None => builder.with_no_client_auth(),
-            Some(shown) => {
-                let certificate =
-                    CertificateDer::from_pem_file(shown.tls_folder().join("server.crt")).unwrap();
-                let key = PrivateKeyDer::from_pem_file(shown.tls_folder().join("server.key")).unwrap();
-                builder.with_client_auth_cert(vec![certificate], key).unwrap()
-            }
-        })
-    };
-    for shown in [None, Some(&stranger)] {
-        // In TLS 1.3 a client learns of it with the first answer.
-        if let Ok(mut stream) = shake(&running, &showing(shown), "localhost").await {
-            drop(stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n").await);
-            let mut answer = Vec::new();
-            assert!(stream.read_to_end(&mut answer).await.is_err() && answer.is_empty());
-        }
-    }
-    for other in [server, friend, stranger, running] {
+    assert!(!is_served(&running, &showing(&server, None)).await);
+    assert!(!is_served(&running, &showing(&server, Some(&strangers))).await);
+    let friend = showing(&server, Some(&friends));
+    assert!(is_served(&running, &friend).await);
+    assert!(is_served(&running, &friend).await, "resumed");
+    // The authority of the friends is taken out: what they could resume from before does not let them in.
+    fs::write(&client_ca, &strangers.authority).unwrap();
+    running.certificate.clone().unwrap().reload().unwrap();
+    assert!(!is_served(&running, &friend).await);
+    assert!(is_served(&running, &showing(&server, Some(&strangers))).await);
+    for other in [server, running] {
         other.stop().await;
     }
 }
