@@ -75,6 +75,9 @@ enum Due {
 enum RenewError {
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Every reader would ask for another, and each would be a publication.
+    #[error("a new signature leaves the repository due for renewal")]
+    StillDue,
     #[error(transparent)]
     Work(#[from] WorkError),
 }
@@ -115,7 +118,7 @@ impl Renewals {
         if let Some(running) = state.running.get(repository) {
             return Some(running.clone());
         }
-        if state.failed.get(repository).is_some_and(|until| self.0.clock.now() < *until) {
+        if state.failed.get(repository).is_some_and(|until| is_ahead(*until, self.0.clock.now())) {
             return None;
         }
         let (ends, ended) = watch::channel(());
@@ -138,11 +141,16 @@ impl Renewals {
             // Somebody may have published meanwhile, or ended its life.
             let view = parts.store.view(&repository).map_err(PublishError::from)?;
             if view.is_none_or(|view| due(&view, parts.lifetimes, now) == Due::No) {
-                return Ok(false);
+                return Ok::<_, RenewError>(false);
             }
-            parts.store.publish(&repository, &Upload::new(), now).map(|_| true)
+            parts.store.publish(&repository, &Upload::new(), now)?;
+            let view = parts.store.view(&repository).map_err(PublishError::from)?;
+            match view.map_or(Due::No, |view| due(&view, parts.lifetimes, now)) {
+                Due::No => Ok(true),
+                Due::Soon | Due::Now => Err(RenewError::StillDue),
+            }
         });
-        Ok(renewed.await??)
+        renewed.await?
     }
 
     fn ended(&self, repository: &RepositoryName, renewed: Result<bool, RenewError>) {
@@ -166,6 +174,12 @@ impl Renewals {
             }
         }
     }
+}
+
+/// Whether a time to wait for is yet to come; one that is further off than anybody was told to wait is of a clock that was
+/// set back since.
+fn is_ahead(until: UnixTime, now: UnixTime) -> bool {
+    now < until && now.until(until) <= BACKOFF
 }
 
 /// Whether an empty upload would sign something that is due.

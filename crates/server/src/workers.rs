@@ -14,6 +14,7 @@ pub(crate) struct Workers {
     publications: Room,
     renewals: Room,
     scans: Room,
+    scrapes: Room,
 }
 
 /// How many may work and wait.
@@ -37,13 +38,16 @@ pub(crate) enum WorkError {
 
 impl Workers {
     pub(crate) fn new(limits: &ServerLimits) -> Self {
-        // Who reads waits for as long as its connection does.
+        // A connection of HTTP/1.1 has one request at a time. Those of h2, which no client of today speaks, share these
+        // places however many streams each has.
         let reads = Room::new(limits.reads, limits.connections);
         let publications = Room::new(limits.publications, limits.waiting_publications);
         // A share of their own: many that are due at once leave room for publications, which sign the same roles.
         let renewals = Room::new(limits.renewals, usize::MAX);
         let scans = Room::new(limits.scans, limits.connections);
-        Self { reads, publications, renewals, scans }
+        // Each copies all that was counted, so that many at once would take the memory.
+        let scrapes = Room::new(1, limits.connections);
+        Self { reads, publications, renewals, scans, scrapes }
     }
 
     /// Runs what reads.
@@ -68,6 +72,14 @@ impl Workers {
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Result<A, WorkError> {
         self.scans.run(work).await
+    }
+
+    /// Runs what writes down all that was counted: one at a time.
+    pub(crate) async fn scrape<A: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<A, WorkError> {
+        self.scrapes.run(work).await
     }
 
     /// Runs what signs anew without being asked to by a publisher.

@@ -178,7 +178,9 @@ impl WireError {
 
     pub(super) fn invalid_role(role: &str) -> Self {
         let message = "The role you are attempting to operate on is invalid.";
-        Self::bad_request("INVALID_ROLE", message).with(Detail::Text(role.to_owned()))
+        // As long as an upload, if it likes: neither an answer nor the log repeats that.
+        let role = role.chars().take(LONGEST).collect();
+        Self::bad_request("INVALID_ROLE", message).with(Detail::Text(role))
     }
 
     pub(super) fn malformed_json() -> Self {

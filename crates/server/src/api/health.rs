@@ -36,7 +36,7 @@ pub(super) async fn health(service: &Service) -> Result<Response<Body>, WireErro
 /// Everything that is counted.
 pub(super) async fn metrics(service: &Service) -> Result<Response<Body>, WireError> {
     let store = service.store.clone();
-    let text = service.workers.read(move || metrics::render(&store)).await?;
+    let text = service.workers.scrape(move || metrics::render(&store)).await?;
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -18,7 +18,7 @@ pub(super) async fn publish(
     let received = service.bodies.receive(request).await?;
     let (store, now) = (service.store.clone(), service.clock.now());
     let published = service.workers.publish(move || {
-        let upload = received.parse()?;
+        let (upload, _room) = received.parse()?;
         // Nothing of the author's: the server's own roles are renewed when they are due, not when somebody asks.
         if upload.roles().all(|role| *role == RoleName::Timestamp) && store.view(&repository)?.is_some() {
             let readable = |bytes: &[u8]| serde_json::from_slice::<IgnoredAny>(bytes).is_ok();

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{Request, header};
 use http_body_util::BodyExt;
@@ -17,8 +17,8 @@ use tufstore::terms::RoleName;
 use super::WireError;
 use crate::settings::ServerLimits;
 
-/// Room for the bodies that are being received and those that wait for a worker: a bounded number of bytes for all
-/// together, so that many slow clients cannot take the memory.
+/// Room for the bodies of all publications, from their first byte until they are answered: a bounded number of bytes for
+/// all together, so that many slow clients cannot take the memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Bodies {
     room: Arc<Semaphore>,
@@ -29,8 +29,12 @@ pub(crate) struct Bodies {
 pub(super) struct Received {
     bytes: Bytes,
     content_type: Option<String>,
-    _room: Option<OwnedSemaphorePermit>,
+    room: Room,
 }
+
+/// Held until nothing of the body is needed any more.
+#[derive(Debug, Default)]
+pub(super) struct Room(#[expect(dead_code, reason = "given back when dropped")] Option<OwnedSemaphorePermit>);
 
 impl Bodies {
     pub(crate) fn new(limits: ServerLimits) -> Self {
@@ -55,11 +59,11 @@ impl Bodies {
         let content_type = kind.map(ToOwned::to_owned);
         let gathered = tokio::time::timeout(self.limits.request, self.gather(request.into_body()));
         let (bytes, room) = gathered.await.map_err(|_| WireError::too_slow())??;
-        Ok(Received { bytes, content_type, _room: room })
+        Ok(Received { bytes, content_type, room: Room(room) })
     }
 
     async fn gather(&self, mut body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), WireError> {
-        let mut bytes = BytesMut::new();
+        let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             // The client went away or broke the protocol: nobody reads the answer.
@@ -75,16 +79,20 @@ impl Bodies {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
+            if bytes.capacity() - bytes.len() < data.len() {
+                // Not twice as much, as it would grow by itself: the room would be half of what is taken.
+                bytes.reserve_exact(data.len().max(bytes.len() / 8));
+            }
             bytes.extend_from_slice(&data);
         }
-        Ok((bytes.freeze(), room))
+        Ok((bytes.into(), room))
     }
 }
 
 impl Received {
     /// Reads the parts. Takes processor time: for a worker.
-    pub(super) fn parse(self) -> Result<Upload, WireError> {
-        parse(self.content_type.as_deref(), self.bytes)
+    pub(super) fn parse(self) -> Result<(Upload, Room), WireError> {
+        Ok((parse(self.content_type.as_deref(), self.bytes)?, self.room))
     }
 }
 

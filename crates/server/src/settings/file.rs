@@ -79,12 +79,14 @@ pub enum SettingsError {
     )]
     TlsTwice,
     /// The file is not TOML, or has what is not known.
-    #[error("{} cannot be used", path.display())]
+    #[error("{} cannot be used: in line {line}, {why}", path.display())]
     Toml {
         /// Which.
         path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
+        /// Where; lines count from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
     },
 }
 
@@ -114,8 +116,14 @@ pub fn read(
     let (given, ignored) = if text.trim_start().starts_with('{') {
         notary::read(path, &text, environment)?
     } else {
-        let toml = |source| SettingsError::Toml { path: path.to_owned(), source: Box::new(source) };
-        (toml::from_str(&text).map_err(toml)?, Vec::new())
+        (toml::from_str(&text).map_err(|error| wrong(path, &text, &error))?, Vec::new())
     };
     Ok((given.relative_to(folder), ignored))
+}
+
+/// Without the line itself, which the error would show: it may hold a secret that does not belong there.
+fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    SettingsError::Toml { path: path.to_owned(), line, why: error.message().to_owned() }
 }

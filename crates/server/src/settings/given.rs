@@ -71,7 +71,8 @@ given! {
 given! {
     /// What the server signs with.
     GivenKeys {
-        /// The passphrase that opens the master key. Not from files.
+        /// The passphrase that opens the master key. In a file of settings nobody knows it.
+        #[serde(skip)]
         passphrase: Passphrase,
         /// A file that holds it.
         passphrase_file: PathBuf,
@@ -155,20 +156,8 @@ given! {
 pub struct Span(#[serde(with = "humantime_serde")] pub Duration);
 
 /// A secret text, erased when dropped and never shown.
-#[derive(Clone, Deserialize, PartialEq)]
-#[serde(try_from = "NeverInFiles")]
+#[derive(Clone, PartialEq)]
 pub struct Passphrase(zeroize::Zeroizing<Vec<u8>>);
-
-#[derive(Deserialize)]
-struct NeverInFiles {}
-
-impl TryFrom<NeverInFiles> for Passphrase {
-    type Error = &'static str;
-
-    fn try_from(_: NeverInFiles) -> Result<Self, Self::Error> {
-        Err("a passphrase stands in a file of its own: name it as passphrase-file")
-    }
-}
 
 impl Passphrase {
     /// Takes a passphrase over.

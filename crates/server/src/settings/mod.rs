@@ -233,7 +233,8 @@ pub struct ServerLimits {
     pub request: Duration,
     /// Bytes of one upload.
     pub body_bytes: usize,
-    /// Bytes of all uploads that are being received or wait.
+    /// Bytes of all uploads, from the first that is received until they are answered. Verifying one takes several times
+    /// its size beside, for as many as [`Self::publications`].
     pub bodies_bytes: usize,
     /// Publications that are verified or written at a time.
     pub publications: usize,

@@ -80,7 +80,7 @@ fn what_a_file_gets_wrong_is_said_with_its_place() {
     let cases = [
         ("data = \"x\"\nlisten = 1\n", "line 2"),
         ("data = \"x\"\n[limits]\nconections = 1\n", "connections"),
-        ("data = \"x\"\n[keys]\npassphrase = { }\n", "passphrase-file"),
+        ("data = \"x\"\n[keys]\npassphrase = \"x\"\n", "passphrase-file"),
         ("[log]\nlevel = \"info\"\n", "data"),
         ("data = \"x\"\ngun-prefixes = [\"a\"]\n", "no prefix"),
         ("data = \"x\"\ngun-prefixes = [\"/a/\"]\n", "no prefix"),
@@ -164,4 +164,13 @@ fn every_address_of_the_machine_is_said_to_be_that() {
 fn a_passphrase_is_never_shown() {
     let given = GivenKeys { passphrase: Some(Passphrase::new(b"secret".to_vec())), ..GivenKeys::default() };
     assert!(!format!("{given:?}").contains("secret"));
+}
+
+#[test]
+fn a_passphrase_that_stands_in_a_file_is_not_repeated() {
+    for text in ["[keys]\npassphrase = \"hunter2\"\n", "[keys]\npassphrase = \"hunter2\n", "passphrase = \"hunter2\"\n"] {
+        let refused = toml(text).unwrap_err();
+        let shown = format!("{} {refused:?}", crate::text::chain(&refused));
+        assert!(shown.contains("line") && !shown.contains("hunter2"), "{shown}");
+    }
 }

@@ -31,6 +31,8 @@ use crate::service::Service;
 use crate::settings::{ServerLimits, Settings};
 use connection::Connections;
 
+/// Open files that no connection takes: those of the store, the admin socket's and the event loop's.
+const KEPT_FILES: u64 = 128;
 /// After an accept that failed for want of something, until the next.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -46,10 +48,17 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) async fn bind(settings: &Settings) -> Result<Self, StartError> {
         let failed = |source| StartError::Listen { address: settings.listen, source };
-        raise_file_limit();
+        let files = raised_file_limit();
+        let mut limits = settings.limits;
+        let connections = fitting(limits.connections, files);
+        if connections < limits.connections {
+            let wanted = limits.connections;
+            tracing::warn!(files, wanted, connections, "fewer connections at a time: too few files may be open");
+            limits.connections = connections;
+        }
         let socket = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, tls: None, limits: settings.limits })
+        Ok(Self { socket, address, tls: None, limits })
     }
 
     /// With that certificate.
@@ -120,12 +129,34 @@ fn is_of_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// As many open files as the system lets a process have: each connection is one.
-fn raise_file_limit() {
+/// As many open files as the system lets a process have, since each connection is one; tells how many these are.
+fn raised_file_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-    {
-        tracing::warn!(%error, "the limit of open files stays low");
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files stays low");
+            limit.current
+        }
+    };
+    current.unwrap_or(u64::MAX)
+}
+
+/// So many connections that files are left for the store, and at least one.
+fn fitting(connections: usize, files: u64) -> usize {
+    let left = files.saturating_sub(KEPT_FILES).max(1);
+    connections.min(usize::try_from(left).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_store() {
+        assert_eq!(fitting(4096, 1024), 1024 - 128);
+        assert_eq!(fitting(100, 1024), 100);
+        assert_eq!(fitting(100, 64), 1);
     }
 }

@@ -31,7 +31,9 @@ pub(super) async fn answer(
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
     let route = route::of(&method, request.uri().path());
     let label = route.label();
-    let request_bytes = length(request.headers()).unwrap_or(0);
+    // Anybody may announce anything; what is more than is ever taken would spoil the sum.
+    let most = u64::try_from(service.bodies.longest()).unwrap_or(u64::MAX);
+    let request_bytes = length(request.headers()).unwrap_or(0).min(most);
     let span = tracing::info_span!("request", id = id.as_str(), %peer, %method, path);
     let answered = AssertUnwindSafe(api::answer(service, route, request)).catch_unwind();
     let mut response = answered.instrument(span.clone()).await.unwrap_or_else(|_| {

@@ -84,3 +84,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_name_of_megabytes_is_not_repeated() {
+    let refused = WireError::invalid_role(&"x".repeat(4 << 20));
+    assert!(format!("{refused:?}").len() < 2 * LONGEST);
+}

@@ -1,3 +1,4 @@
+use http::HeaderValue;
 use proptest::prelude::*;
 
 use super::*;
@@ -108,8 +109,18 @@ async fn all_bodies_together_have_a_limit_and_give_their_room_back() {
     let second = bodies.receive(request(Body::from("123456"), None)).await;
     assert_eq!(second.err().unwrap().reason().0, "UNAVAILABLE");
     drop(first);
-    assert!(bodies.receive(request(Body::from("1234567890"), None)).await.is_ok());
-    assert_eq!(bodies.room.available_permits(), 15);
+    let body = part("root", "r") + "--B--\r\n";
+    let bodies = Bodies::new(limits(body.len(), 2 * body.len() - 1));
+    let upload = || {
+        let mut upload = request(Body::from(body.clone()), None);
+        upload.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(KIND));
+        upload
+    };
+    let read = bodies.receive(upload()).await.unwrap().parse().unwrap();
+    assert_eq!(bodies.receive(upload()).await.err().unwrap().reason().0, "UNAVAILABLE", "it is published still");
+    drop(read);
+    assert!(bodies.receive(upload()).await.is_ok());
+    assert_eq!(bodies.room.available_permits(), 2 * body.len() - 1);
 }
 
 #[tokio::test]
