@@ -2,12 +2,14 @@
 //!
 //! The recorder is one for the process, as the `metrics` facade has it: servers that share a process share their counts.
 
+mod summary;
+
 use std::fs;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use metrics::{Unit, counter, describe_counter, describe_histogram, gauge, histogram};
+use metrics::{Unit, counter, describe_counter, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tufstore::Store;
 
@@ -55,10 +57,8 @@ pub(crate) fn observe(operation: &'static str, method: &Method, seen: &Seen) {
     let method = method.as_str().to_owned();
     counter!("notary_server_http_requests_total", "operation" => operation, "method" => method, "code" => code)
         .increment(1);
-    let record = |name: &'static str, value: f64| histogram!(name, "operation" => operation).record(value);
-    record("notary_server_http_request_duration_microseconds", seen.duration.as_secs_f64() * 1e6);
-    record("notary_server_http_request_size_bytes", float(seen.request_bytes));
-    record("notary_server_http_response_size_bytes", float(seen.response_bytes));
+    let microseconds = seen.duration.as_secs_f64() * 1e6;
+    summary::observe(operation, [microseconds, float(seen.request_bytes), float(seen.response_bytes)]);
 }
 
 pub(crate) fn refused(refusal: &WireError) {
@@ -112,7 +112,8 @@ pub(crate) fn render(store: &Store) -> String {
     if let Some(bytes) = resident_bytes() {
         gauge!("process_resident_memory_bytes").set(float(bytes));
     }
-    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+    let counts = RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render);
+    counts.unwrap_or_default() + &summary::render()
 }
 
 impl Drop for Connection {
@@ -135,7 +136,6 @@ fn recorder() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildErro
     const SECONDS: [f64; 14] =
         [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
     PrometheusBuilder::new()
-        .set_quantiles(&[0.5, 0.9, 0.99])?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .install_recorder()
 }
