@@ -1,7 +1,6 @@
 //! Quantiles of what requests took, in the families and with the labels of Notary's server.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::mem;
 use std::time::Duration;
 
@@ -34,19 +33,18 @@ pub(super) fn observe(operation: &'static str, values: [f64; 3]) {
 
 /// All families as text.
 pub(super) fn render() -> String {
-    let mut text = String::new();
     let mut observed = OBSERVED.lock();
-    for (at, family) in FAMILIES.iter().enumerate() {
+    let families = FAMILIES.iter().enumerate().map(|(at, family)| {
         let lines = observed.iter_mut().filter_map(|(operation, windows)| {
-            Some(windows.get_mut(at)?.lines(family, operation))
+            let windows = windows.get_mut(at)?;
+            Some(windows.lines(family, operation))
         });
-        let lines: String = lines.collect();
-        if !lines.is_empty() {
-            // A text cannot fail to grow.
-            let _ = write!(text, "# TYPE {family} summary\n{lines}\n");
+        match lines.collect::<String>() {
+            nothing if nothing.is_empty() => nothing,
+            lines => format!("# TYPE {family} summary\n{lines}\n"),
         }
-    }
-    text
+    });
+    families.collect()
 }
 
 struct Windows {
@@ -88,15 +86,14 @@ impl Windows {
         self.turn(self.began.elapsed());
         let mut both = self.last.clone();
         let merged = both.merge(&self.current);
-        let mut text = String::new();
-        for quantile in QUANTILES {
+        let labels = format!("operation=\"{operation}\"");
+        let quantiles = QUANTILES.map(|quantile| {
             // As Prometheus has it where nothing was observed.
             let value = both.quantile(quantile).filter(|_| merged.is_ok()).unwrap_or(f64::NAN);
-            let _ = writeln!(text, "{family}{{operation=\"{operation}\",quantile=\"{quantile}\"}} {value}");
-        }
-        let _ = writeln!(text, "{family}_sum{{operation=\"{operation}\"}} {}", self.sum);
-        let _ = writeln!(text, "{family}_count{{operation=\"{operation}\"}} {}", self.count);
-        text
+            format!("{family}{{{labels},quantile=\"{quantile}\"}} {value}\n")
+        });
+        let Self { count, sum, .. } = self;
+        format!("{}{family}_sum{{{labels}}} {sum}\n{family}_count{{{labels}}} {count}\n", quantiles.concat())
     }
 }
 

@@ -168,7 +168,11 @@ fn a_passphrase_is_never_shown() {
 
 #[test]
 fn a_passphrase_that_stands_in_a_file_is_not_repeated() {
-    for text in ["[keys]\npassphrase = \"hunter2\"\n", "[keys]\npassphrase = \"hunter2\n", "passphrase = \"hunter2\"\n"] {
+    for text in [
+        "[keys]\npassphrase = \"hunter2\"\n",
+        "[keys]\npassphrase = \"hunter2\n",
+        "passphrase = \"hunter2\"\n",
+    ] {
         let refused = toml(text).unwrap_err();
         let shown = format!("{} {refused:?}", crate::text::chain(&refused));
         assert!(shown.contains("line") && !shown.contains("hunter2"), "{shown}");

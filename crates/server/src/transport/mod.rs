@@ -53,7 +53,12 @@ impl Listener {
         let connections = fitting(limits.connections, files);
         if connections < limits.connections {
             let wanted = limits.connections;
-            tracing::warn!(files, wanted, connections, "fewer connections at a time: too few files may be open");
+            tracing::warn!(
+                files,
+                wanted,
+                connections,
+                "fewer connections at a time: too few files may be open"
+            );
             limits.connections = connections;
         }
         let socket = TcpListener::bind(settings.listen).await.map_err(failed)?;

@@ -117,7 +117,11 @@ async fn all_bodies_together_have_a_limit_and_give_their_room_back() {
         upload
     };
     let read = bodies.receive(upload()).await.unwrap().parse().unwrap();
-    assert_eq!(bodies.receive(upload()).await.err().unwrap().reason().0, "UNAVAILABLE", "it is published still");
+    assert_eq!(
+        bodies.receive(upload()).await.err().unwrap().reason().0,
+        "UNAVAILABLE",
+        "it is published still"
+    );
     drop(read);
     assert!(bodies.receive(upload()).await.is_ok());
     assert_eq!(bodies.room.available_permits(), 2 * body.len() - 1);
