@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use tracing_subscriber::filter::ParseError;
 use tufstore::terms::{InvalidRepositoryName, RepositoryName};
 use tufstore::{Fault, StorageError};
 use tufstore_server::admin::{AskError, ConnectError, Kind, Refusal};
@@ -37,6 +38,9 @@ pub(crate) enum Failure {
     /// No name for the keys folder can be made.
     #[error("{} has no name that a keys folder beside it could be named after", data.display())]
     KeysUnnamed { data: PathBuf },
+    /// What `RUST_LOG` says of the log.
+    #[error("RUST_LOG={filter:?} does not say what to log")]
+    LogFilter { filter: String, source: ParseError },
     /// The store has other tags than the trace says.
     #[error(
         "{wrong} of {all} tags stand for something else than the trace says, {repository} {tag} among them"
@@ -113,6 +117,7 @@ impl Failure {
             Self::NotConfirmed { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
+            | Self::LogFilter { .. }
             | Self::Settings(SettingsError::Missing { .. }) => Exit::Usage,
             Self::Refused(refusal) => match refusal.kind {
                 Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag => Exit::No,
@@ -156,6 +161,7 @@ impl Failure {
             Self::ImportRefused { source, .. } => who(source.kind)?,
             Self::Refused(refusal) => who(refusal.kind)?,
             Self::Connect { .. }
+            | Self::LogFilter { .. }
             | Self::Open { .. }
             | Self::Run(_)
             | Self::Settings(_)
@@ -188,8 +194,14 @@ impl Failure {
     pub(crate) fn what_to_do(&self) -> Option<&'static str> {
         match self {
             Self::Ask(_) => Some("see that the server still runs, and what it logged; then try again"),
+            Self::Connect { source: ConnectError::Io(_), .. } => {
+                Some("ask as the user that the server runs as, or stop the server")
+            }
             Self::Connect { .. } => {
                 Some("use the command of the same release as the server, or stop the server")
+            }
+            Self::LogFilter { .. } => {
+                Some("unset it, or give a level such as debug, or tufstore_server=debug")
             }
             Self::ImportRefused { .. } => {
                 Some("fetch the files again from the server; the sets before were taken")

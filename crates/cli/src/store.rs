@@ -1,5 +1,6 @@
 //! Reaching a store: its folder, or the server that has it open.
 
+use std::io;
 use std::path::Path;
 
 use parking_lot::Mutex;
@@ -31,23 +32,33 @@ pub(crate) fn reach(folder: &Path) -> Result<Reached, Failure> {
 
 /// Reaches the store in `folder`, or makes one.
 pub(crate) fn reach_or_make(folder: &Path, options: Options) -> Result<Reached, Failure> {
-    let in_use = match Store::open(folder, options) {
-        Ok(store) => return Ok(Reached::Folder(store)),
-        Err(source) => Failure::Open { folder: folder.to_owned(), source },
-    };
-    if !matches!(in_use, Failure::Open { source: StorageError::InUse { .. }, .. }) {
-        return Err(in_use);
+    // Twice: a server may have ended, or begun, between the one try and the other.
+    match try_to_reach(folder, options.clone()) {
+        Err(Failure::Open { source: StorageError::InUse { .. }, .. }) => try_to_reach(folder, options),
+        reached => reached,
     }
+}
+
+fn try_to_reach(folder: &Path, options: Options) -> Result<Reached, Failure> {
+    let in_use = match open_or_make(folder, options) {
+        Ok(store) => return Ok(Reached::Folder(store)),
+        Err(in_use @ Failure::Open { source: StorageError::InUse { .. }, .. }) => in_use,
+        Err(failure) => return Err(failure),
+    };
     match Connection::open(folder) {
         Ok(connection) => {
             let process = connection.process();
             output::note(format_args!("through the server that has this store open, process {process}"));
             Ok(Reached::Server(Mutex::new(connection)))
         }
-        // Something else has it open, or a server whose socket is not there.
-        Err(ConnectError::Io(_)) => Err(in_use),
+        Err(ConnectError::Io(error)) if is_nobody(&error) => Err(in_use),
         Err(source) => Err(Failure::Connect { folder: folder.to_owned(), source }),
     }
+}
+
+/// Something else has the store open, or a server whose socket is not there.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
 /// Opens the store in `folder` here, or makes one.

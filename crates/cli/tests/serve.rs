@@ -5,9 +5,13 @@
 mod common;
 mod serving;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -121,6 +125,10 @@ fn only_what_sealed_the_master_key_opens_it() {
 
     let wrong = refused(&arguments, &[("TUFSTORE_PASSPHRASE", "wrong horse")]);
     assert!(wrong.contains("does not open the master key file"), "{wrong}");
+    let mut no_text = command(&arguments);
+    let no_text = no_text.env("TUFSTORE_PASSPHRASE", OsStr::from_bytes(b"\xff")).output().unwrap();
+    let no_text = String::from_utf8(no_text.stderr).unwrap();
+    assert!(no_text.contains("does not open the master key file"), "{no_text}");
     let other = refused(&arguments, &[]);
     assert!(other.contains("sealed by a passphrase"), "{other}");
     assert!(!folder.path().join("store.key").exists());
@@ -302,6 +310,42 @@ fn a_certificate_is_read_again_on_a_signal() {
     server.signal("HUP");
     server.says("the certificate stays as it was");
     assert!(server.stop().success());
+}
+
+#[test]
+fn who_is_asked_to_end_while_it_starts_does_not_start_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("store");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--no-tls", "--data", text(&data)];
+    // Opening the master key by a passphrase takes a while. Too early, the signal ends what has not begun to listen for it.
+    let ended = (1..100).any(|tenths| {
+        let mut command = command(&arguments);
+        command.env("TUFSTORE_PASSPHRASE", "correct horse").stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        thread::sleep(Duration::from_millis(tenths * 10));
+        let signal = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+        assert!(signal.success());
+        let output = child.wait_with_output().unwrap();
+        output.status.success() && output.stdout.is_empty()
+    });
+    assert!(ended);
+    let server = Server::start_with(&data, PLAIN, &[("TUFSTORE_PASSPHRASE", "correct horse")]);
+    publish(&server);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn the_environment_says_what_is_logged_or_nothing_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("store");
+    let server = Server::start_with(&data, PLAIN, &[("RUST_LOG", "")]);
+    assert_eq!(server.get("/v2/").text(), "{}");
+    server.says("answered");
+    assert!(server.stop().success());
+    let mut wrong = command(&["serve", "--listen", "127.0.0.1:0", "--no-tls", "--data", text(&data)]);
+    let output = wrong.env("RUST_LOG", "tufstore=loud").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("RUST_LOG"));
 }
 
 #[test]

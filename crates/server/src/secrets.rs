@@ -125,6 +125,8 @@ impl Plan {
                 && !path.exists()
             {
                 create_key_file(path).map_err(|source| self.failed(source))?;
+                // Said now, since the start may yet fail, and the next one finds it made.
+                tracing::warn!(path = %path.display(), "made a key file: keep a copy of it, apart from copies of the data");
                 made = Some(path.clone());
             }
             MasterKeyFile::create(&self.master, self.opener())

@@ -3,6 +3,8 @@
 use std::env;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt as _;
+use std::panic;
 use std::process;
 
 use serde::Serialize;
@@ -51,7 +53,15 @@ pub(crate) fn serve(args: &args::Serve, output: Output) -> Result<(), Failure> {
 async fn run(settings: Settings, output: Output) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let (open, made_here) = (!settings.listen.ip().is_loopback(), made_here(&settings));
-    let server = Server::start(settings, Clock::system()).await?;
+    // A large store takes a while to open, on a thread of its own, so that a signal is heard meanwhile.
+    let starting = tokio::spawn(Server::start(settings, Clock::system()));
+    let server = tokio::select! {
+        started = starting => started.unwrap_or_else(|broken| panic::resume_unwind(broken.into_panic()))?,
+        () = signals.asked() => {
+            tracing::info!("ended before the start was over; nothing is lost by that");
+            return Ok(());
+        }
+    };
     let url = server.url();
     output.result(&Listening { listening: url.clone() }, format_args!("listening on {url}"))?;
     if let Some(path) = server.made_key_file() {
@@ -100,6 +110,14 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             hangup: listen(SignalKind::hangup())?,
         })
+    }
+
+    /// Until the server is asked to end while it starts.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 
     /// Until the server is asked to end; asked a second time, the process ends at once.
@@ -181,7 +199,7 @@ fn above(given: Given, mut file: Given) -> Given {
 fn given(args: &args::Serve) -> Given {
     let list = |values: &Vec<String>| (!values.is_empty()).then(|| values.clone());
     // On the command line, a file of either kind stands above the variable.
-    let passphrase = env::var(PASSPHRASE).ok().filter(|text| !text.is_empty());
+    let passphrase = env::var_os(PASSPHRASE).filter(|text| !text.is_empty());
     let passphrase = passphrase.filter(|_| args.passphrase_file.is_none() && args.key_file.is_none());
     Given {
         data: args.data.clone(),
@@ -195,7 +213,7 @@ fn given(args: &args::Serve) -> Given {
             off: args.no_tls.then_some(true),
         },
         keys: GivenKeys {
-            passphrase: passphrase.map(|text| Passphrase::new(text.into_bytes())),
+            passphrase: passphrase.map(|text| Passphrase::new(text.into_vec())),
             passphrase_file: args.passphrase_file.clone(),
             key_file: args.key_file.clone(),
             algorithm: None,
@@ -228,12 +246,16 @@ fn start_log(log: Log) -> Result<(), Failure> {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let exactly = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = if exactly.is_empty() {
+        EnvFilter::new(level)
+    } else {
+        EnvFilter::try_new(&exactly).map_err(|source| Failure::LogFilter { filter: exactly, source })?
+    };
     let log_to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     let started = match log.format {
         LogFormat::Json => log_to.json().try_init(),
         LogFormat::Text | _ => log_to.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
     };
-    started.map_err(Failure::keys("starting the log"))?;
-    Ok(())
+    started.map_err(|error| Failure::file("starting the log")(io::Error::other(error)))
 }
