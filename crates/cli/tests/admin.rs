@@ -6,6 +6,7 @@ mod common;
 mod serving;
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::iter;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
@@ -104,6 +105,21 @@ fn a_replay_goes_on_through_a_server() {
         played.run(&["lookup", "docker.io/library/new", "first"]).ok().stdout.contains(&digest.to_string())
     );
     assert!(server.stop().success());
+}
+
+#[test]
+fn an_answer_of_a_hundred_thousand_tags_goes_through() {
+    let played = Played::new();
+    let lines = (0..100_000).map(|number| format!("9\tlarge\t{number:016x}\tv{number}\n"));
+    let all: Vec<String> = iter::once(common::TRACE.to_owned()).chain(lines).collect();
+    let trace = played.write("large.tsv", all.concat().as_bytes());
+    played.run(&["replay", text(&trace)]).ok();
+    let server = serve(&played);
+    let asked = ["tags", "docker.io/library/large", "--output", "json"];
+    let through = played.run(&asked);
+    assert!(server.stop().success());
+    same(&through, &played.run(&asked));
+    assert_eq!(through.json().as_array().unwrap().len(), 100_000);
 }
 
 #[test]

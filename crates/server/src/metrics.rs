@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use metrics::{Unit, counter, describe_counter, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tufstore::Store;
+use tufstore::terms::UnixTime;
 
 use crate::api::WireError;
 
@@ -33,7 +34,7 @@ const DESCRIBED: [(&str, &str); 7] = [
 pub(crate) struct Connection(());
 
 /// Counts from now on, if nobody else in the process does by other means.
-pub(crate) fn install() {
+pub(crate) fn install(now: UnixTime) {
     RECORDER.get_or_init(|| match recorder() {
         Ok(handle) => Some(handle),
         Err(error) => {
@@ -48,6 +49,7 @@ pub(crate) fn install() {
             describe_counter!(name, what);
         }
     }
+    gauge!("process_start_time_seconds").set(float(u64::try_from(now.seconds()).unwrap_or(0)));
     gauge!("tufstore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 

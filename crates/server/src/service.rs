@@ -21,7 +21,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(store: Store, clock: Clock, limits: ServerLimits, settings: ApiSettings) -> Self {
         let workers = Workers::new(&limits);
-        metrics::install();
+        metrics::install(clock.now());
         let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
         let bodies = Bodies::new(limits);
         Self { store, clock, workers, bodies, renewals, settings }
