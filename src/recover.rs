@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Current, State};
+use crate::catalog::{Catalog, Current, Kept, State};
 use crate::crypto::SealedKey;
 use crate::metadata::{Limits, ParseError, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
@@ -69,17 +70,17 @@ impl Loader {
     pub(crate) fn current(&self, repository: &RepositoryName) -> Result<Option<Arc<Current>>, StorageError> {
         loop {
             // Without an entry it does not live for anybody yet, even if its first publication is already durable.
-            let Some(entry) = self.catalog.entry(repository.as_str()) else { return Ok(None) };
-            if let Some(current) = entry.load() {
+            let Some(visible) = self.catalog.current(repository) else { return Ok(None) };
+            if visible.is_some() {
+                return Ok(visible);
+            }
+            if let Newest::Living(loaded) = self.load(repository)?
+                && let Kept::Visible(current) = self.catalog.keep(repository, &loaded)
+            {
                 return Ok(Some(current));
             }
-            let Newest::Living(loaded) = self.load(repository)? else { return Ok(None) };
-            let current = entry.install(loaded);
-            // What was loaded meanwhile may belong to a later life, which others see in another entry.
-            let still = self.catalog.entry(repository.as_str());
-            if still.is_some_and(|still| Arc::ptr_eq(&still, &entry)) {
-                return Ok(Some(current));
-            }
+            // Its records run ahead of what is visible, for an instant.
+            thread::yield_now();
         }
     }
 

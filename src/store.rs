@@ -126,7 +126,7 @@ impl Store {
         let catalog = Arc::new(Catalog::new(storage.end()));
         for (repository, head) in storage.heads() {
             if !head.deleted {
-                catalog.add_cold(repository);
+                catalog.add_cold(&repository, head.position);
             }
         }
         let publisher = Publisher {
@@ -203,6 +203,22 @@ impl Store {
     /// Warm: two hashes and two probes in memory, no lock. Cold: one load of the repository.
     pub fn lookup(&self, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
         view::lookup(&self.0.publisher.loader, repository, tag, now)
+    }
+
+    /// What many tags stand for at `now`, each a pair of repository and tag: as many answers, in their order. Each is what
+    /// [`Store::lookup`] would answer during the call; all together are no view of one moment.
+    ///
+    /// # Errors
+    /// [`StorageError`] only where a repository is cold and cannot be loaded.
+    ///
+    /// # Cost
+    /// Less than that many calls of [`Store::lookup`]: the processor waits for the memory of several at once.
+    pub fn lookup_many(
+        &self,
+        questions: &[(&str, &str)],
+        now: UnixTime,
+    ) -> Result<Vec<Lookup>, StorageError> {
+        view::lookup_many(&self.0.publisher.loader, questions, now)
     }
 
     /// Pins a repository as it is now; `None` if it does not live.

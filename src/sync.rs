@@ -52,50 +52,6 @@ impl Condvar {
     }
 }
 
-/// An atomic, shared, optional pointer: readers take no lock.
-#[derive(Debug)]
-pub(crate) struct Pointer<T> {
-    #[cfg(not(shuttle))]
-    value: arc_swap::ArcSwapOption<T>,
-    #[cfg(shuttle)]
-    value: Mutex<Option<std::sync::Arc<T>>>,
-}
-
-impl<T> Pointer<T> {
-    pub(crate) fn empty() -> Self {
-        Self {
-            #[cfg(not(shuttle))]
-            value: arc_swap::ArcSwapOption::empty(),
-            #[cfg(shuttle)]
-            value: Mutex::new(None),
-        }
-    }
-
-    pub(crate) fn load(&self) -> Option<std::sync::Arc<T>> {
-        #[cfg(not(shuttle))]
-        return self.value.load_full();
-        #[cfg(shuttle)]
-        return self.value.lock().clone();
-    }
-
-    /// Answers from the value while it cannot be freed, without counting a reference.
-    pub(crate) fn with<A>(&self, answer: impl FnOnce(Option<&T>) -> A) -> A {
-        #[cfg(not(shuttle))]
-        return answer(self.value.load().as_deref());
-        #[cfg(shuttle)]
-        return answer(self.load().as_deref());
-    }
-
-    pub(crate) fn store(&self, value: std::sync::Arc<T>) {
-        #[cfg(not(shuttle))]
-        self.value.store(Some(value));
-        #[cfg(shuttle)]
-        {
-            *self.value.lock() = Some(value);
-        }
-    }
-}
-
 /// How long something took, for the metrics that an embedder may collect; no decision depends on it.
 pub(crate) struct Stopwatch(std::time::Instant);
 

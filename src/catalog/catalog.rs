@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
-use papaya::HashMap;
+use foldhash::quality::RandomState;
+use papaya::{Compute, HashMap, HashMapRef, LocalGuard, Operation};
 
-use super::State;
 use super::arrivals::Arrivals;
-use crate::sync::{Mutex, Pointer};
+use super::lines::HASHER;
+use super::name::{self, Name};
+use super::{State, TagTable};
 use crate::terms::{Position, RepositoryName};
 
 /// A state that is durable and visible, with its place in the order of commits.
@@ -19,48 +21,67 @@ pub(crate) struct Current {
 /// Every living repository. Readers take no lock.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    entries: HashMap<RepositoryName, Arc<Entry>>,
+    entries: HashMap<Name, Entry, RandomState>,
     arrivals: Arrivals,
 }
 
-/// One life of one repository. The state of a cold one is not loaded.
-#[derive(Debug)]
+/// One repository as its newest visible publication left it. What is not in memory is loaded when somebody asks for it.
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    current: Pointer<Current>,
-    /// Held while a state is put in, so that a slow load never replaces a newer publication.
-    installing: Mutex<()>,
+    /// What a lookup needs, beside the name and not behind a pointer.
+    tags: Option<TagTable>,
+    position: Position,
+    current: Option<Arc<Current>>,
+}
+
+/// A name that is asked for, laid out as the catalog compares it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a>(name::Asked<'a>);
+
+/// The catalog as one thread reads it for a while; what it finds is not freed meanwhile.
+pub(crate) struct Pinned<'a>(HashMapRef<'a, Name, Entry, RandomState, LocalGuard<'a>>);
+
+/// What became of a state that was loaded.
+pub(crate) enum Kept {
+    /// It is what is visible, or something newer is, which is this.
+    Visible(Arc<Current>),
+    /// It is durable, and not visible yet: whoever commits it makes it so in an instant.
+    TooEarly,
+    /// The repository's life ended meanwhile.
+    Gone,
+}
+
+impl<'a> Asked<'a> {
+    /// `None` for what is longer than any repository's name.
+    #[inline]
+    pub(crate) fn new(repository: &'a str) -> Option<Self> {
+        name::Asked::new(repository).map(Self)
+    }
 }
 
 impl Entry {
-    fn cold() -> Self {
-        Self { current: Pointer::empty(), installing: Mutex::new(()) }
+    fn of(current: Arc<Current>) -> Self {
+        Self { tags: Some(current.state.tags.clone()), position: current.position, current: Some(current) }
     }
 
-    pub(crate) fn load(&self) -> Option<Arc<Current>> {
-        self.current.load()
+    /// `None` if they are not in memory.
+    #[inline]
+    pub(crate) fn tags(&self) -> Option<&TagTable> {
+        self.tags.as_ref()
     }
+}
 
-    pub(crate) fn with<A>(&self, answer: impl FnOnce(Option<&Current>) -> A) -> A {
-        self.current.with(answer)
-    }
-
-    /// Puts `new` in unless something newer is there, and returns what is there now.
-    pub(crate) fn install(&self, new: Arc<Current>) -> Arc<Current> {
-        let _installing = self.installing.lock();
-        match self.current.load() {
-            Some(there) if there.position >= new.position => there,
-            Some(_) | None => {
-                self.current.store(Arc::clone(&new));
-                new
-            }
-        }
+impl Pinned<'_> {
+    #[inline]
+    pub(crate) fn get(&self, asked: &Asked<'_>) -> Option<&Entry> {
+        self.0.get(&asked.0)
     }
 }
 
 impl Catalog {
     /// Without any repository; `newest` is the position of the newest record there is.
     pub(crate) fn new(newest: Position) -> Self {
-        Self { entries: HashMap::new(), arrivals: Arrivals::new(newest) }
+        Self { entries: HashMap::with_hasher(HASHER.clone()), arrivals: Arrivals::new(newest) }
     }
 
     /// For those who wait for more.
@@ -68,31 +89,61 @@ impl Catalog {
         &self.arrivals
     }
 
-    /// The entry of a living repository.
-    pub(crate) fn entry(&self, repository: &str) -> Option<Arc<Entry>> {
-        self.entries.pin().get(repository).cloned()
+    /// For lookups, one or many.
+    #[inline]
+    pub(crate) fn pin(&self) -> Pinned<'_> {
+        Pinned(self.entries.pin())
     }
 
-    /// As [`Self::entry`], without counting a reference: what a lookup uses.
-    pub(crate) fn with_entry<A>(&self, repository: &str, answer: impl FnOnce(Option<&Entry>) -> A) -> A {
-        answer(self.entries.pin().get(repository).map(|entry| &**entry))
+    /// The visible state; `None` where it is not in memory. Outer `None` if the repository does not live.
+    pub(crate) fn current(&self, repository: &RepositoryName) -> Option<Option<Arc<Current>>> {
+        let asked = Asked::new(repository.as_str())?;
+        self.pin().get(&asked).map(|entry| entry.current.clone())
     }
 
     /// Notes at open that a repository lives, without loading it.
-    pub(crate) fn add_cold(&self, repository: RepositoryName) {
-        self.entries.pin().insert(repository, Arc::new(Entry::cold()));
+    pub(crate) fn add_cold(&self, repository: &RepositoryName, position: Position) {
+        if let Some(key) = key(repository) {
+            self.entries.pin().insert(key, Entry { tags: None, position, current: None });
+        }
     }
 
     /// Makes a committed state visible. Only the committer calls this, in the order of positions.
-    pub(crate) fn install(&self, repository: &RepositoryName, current: Arc<Current>) {
+    pub(crate) fn install(&self, repository: &RepositoryName, current: &Arc<Current>) {
+        if let Some(key) = key(repository) {
+            self.entries.pin().insert(key, Entry::of(Arc::clone(current)));
+        }
+    }
+
+    /// Keeps a state that was loaded from its records, unless it is not what is visible.
+    pub(crate) fn keep(&self, repository: &RepositoryName, loaded: &Arc<Current>) -> Kept {
+        let Some(key) = key(repository) else { return Kept::Gone };
         let entries = self.entries.pin();
-        let entry = entries.get_or_insert_with(repository.clone(), || Arc::new(Entry::cold()));
-        entry.install(current);
+        let kept = entries.compute(key, |there| match there {
+            None => Operation::Abort(Kept::Gone),
+            Some((_, there)) if there.position < loaded.position => Operation::Abort(Kept::TooEarly),
+            Some((_, Entry { current: Some(current), .. })) => {
+                Operation::Abort(Kept::Visible(Arc::clone(current)))
+            }
+            Some((_, there)) if there.position == loaded.position => {
+                Operation::Insert(Entry::of(Arc::clone(loaded)))
+            }
+            // Something newer, which is not in memory.
+            Some(_) => Operation::Abort(Kept::TooEarly),
+        });
+        match kept {
+            Compute::Aborted(kept) => kept,
+            Compute::Inserted(..) | Compute::Updated { .. } | Compute::Removed(..) => {
+                Kept::Visible(Arc::clone(loaded))
+            }
+        }
     }
 
     /// Makes a committed deletion visible. Views that were pinned before keep their state.
     pub(crate) fn remove(&self, repository: &RepositoryName) {
-        self.entries.pin().remove(repository);
+        if let Some(asked) = Asked::new(repository.as_str()) {
+            self.entries.pin().remove(&asked.0);
+        }
     }
 
     /// How many repositories live.
@@ -102,8 +153,15 @@ impl Catalog {
 
     /// The names of all living repositories, sorted.
     pub(crate) fn names(&self) -> Vec<RepositoryName> {
-        let mut names: Vec<_> = self.entries.pin().keys().cloned().collect();
+        // Each was a name before it was a key.
+        let mut names: Vec<RepositoryName> =
+            self.entries.pin().keys().filter_map(|key| key.text().parse().ok()).collect();
         names.sort_unstable();
         names
     }
+}
+
+fn key(repository: &RepositoryName) -> Option<Name> {
+    // A name that is one is never too long.
+    name::Asked::new(repository.as_str()).map(name::Asked::to_key)
 }

@@ -4,10 +4,13 @@
 #[expect(clippy::module_inception, reason = "the map of repositories is what the folder is about")]
 mod catalog;
 mod arrivals;
+mod name;
 mod state;
+mod target;
 mod tags;
+mod lines;
 
-pub(crate) use catalog::{Catalog, Current};
+pub(crate) use catalog::{Asked, Catalog, Current, Kept};
 pub(crate) use state::State;
 pub(crate) use tags::TagTable;
-pub use tags::{Found, Lookup, SignedIn, Target};
+pub use target::{Found, Lookup, SignedIn, Target};

@@ -3,90 +3,40 @@
 //! Docker walks down from `targets/releases` before it asks `targets`, and refuses a tag that it finds in a role below:
 //! such a tag stands for nothing, even if `targets` has it as well (protocol of Notary v1, which roles docker uses).
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::lines::{Aside, Lines, Wanted};
+use super::{Found, Lookup, SignedIn, Target};
 use crate::metadata::{TargetEntry, Targets};
-use crate::terms::{RoleName, Sha256, Tag, UnixTime};
+use crate::terms::{RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Verified};
 
-/// What a tag stands for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Target {
-    /// Of the image's manifest, or of whatever the publisher signed.
-    pub sha256: Sha256,
-    /// Of the same, in bytes.
-    pub length: u64,
-    /// Which role says so.
-    pub from: SignedIn,
-}
-
-/// The two roles that a tag is looked up in.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "Docker asks these two and no other")]
-pub enum SignedIn {
-    /// The delegation `targets/releases`.
-    Releases,
-    /// The top-level role `targets`.
-    Targets,
-}
-
-impl SignedIn {
-    /// The role's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Releases => RELEASES,
-            Self::Targets => "targets",
-        }
-    }
-}
-
-impl core::fmt::Display for SignedIn {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-const RELEASES: &str = "targets/releases";
-
-/// The answer to "what does this tag stand for?".
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller that decides what to run must see every case")]
-pub enum Lookup {
-    /// This target.
-    Found(Found),
-    /// The repository has published, but not this tag.
-    NoSuchTag,
-    /// Nothing is published under this name.
-    NoSuchRepository,
-    /// Something on the way from the root to the tag has expired: whether newer metadata is being withheld cannot be told.
-    Expired {
-        /// What expired first.
-        role: RoleName,
-        /// Since when.
-        since: UnixTime,
-    },
-}
-
-/// A target whose whole chain is fresh.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Found {
-    /// What the tag stands for.
-    pub target: Target,
-    /// Until when the answer may be relied on: the earliest expiry on the way from the root.
-    pub fresh_until: UnixTime,
-}
-
-/// Every tag of a repository that Docker would resolve.
-#[derive(Debug)]
+/// Every tag of a repository that Docker would resolve. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(crate) struct TagTable {
-    tags: Arc<HashMap<Tag, Target>>,
-    /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
-    lapses: (UnixTime, RoleName),
+    lines: Lines,
+    /// The earliest expiry of root, timestamp, snapshot and targets.
+    lapses: UnixTime,
     /// The same with `targets/releases` counted in.
-    releases_lapses: (UnixTime, RoleName),
+    releases_lapse: UnixTime,
+    /// What is seldom looked at, so that the rest stays small.
+    more: Arc<More>,
+}
+
+#[derive(Debug)]
+struct More {
+    aside: Arc<Aside>,
+    /// Whose expiry each of the earliest is.
+    lapses: (UnixTime, RoleName),
+    releases_lapse: (UnixTime, RoleName),
+}
+
+/// A tag that is asked for, and where its line would be in one table.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    wanted: Wanted<'a>,
+    place: usize,
 }
 
 impl TagTable {
@@ -99,48 +49,84 @@ impl TagTable {
         ]
         .into_iter()
         .fold((set.targets.expires(), RoleName::Targets), Ord::min);
-        let releases = RELEASES.parse().ok().and_then(|role| Some((set.tags_of(&role)?, role)));
-        let releases_lapses = match &releases {
+        let releases =
+            SignedIn::Releases.as_str().parse().ok().and_then(|role| Some((set.tags_of(&role)?, role)));
+        let releases_lapse = match &releases {
             Some((file, role)) => lapses.clone().min((file.expires(), role.clone())),
             None => lapses.clone(),
         };
-        let tags = match before {
-            Some((former, table)) if same_tags(set, former) => Arc::clone(&table.tags),
-            Some(_) | None => Arc::new(resolve(set, releases)),
+        let (lines, aside) = match before {
+            Some((former, table)) if same_tags(set, former) => {
+                (table.lines.clone(), Arc::clone(&table.more.aside))
+            }
+            Some(_) | None => {
+                let (lines, aside) = Lines::new(&resolve(set, releases));
+                (lines, Arc::new(aside))
+            }
         };
-        Self { tags, lapses, releases_lapses }
+        let (inline, releases_inline) = (lapses.0, releases_lapse.0);
+        let more = Arc::new(More { aside, lapses, releases_lapse });
+        Self { lines, lapses: inline, releases_lapse: releases_inline, more }
     }
 
     /// What `tag` stands for at `now`. No lock, no disk, no allocation.
+    #[inline]
     pub(crate) fn lookup(&self, tag: &str, now: UnixTime) -> Lookup {
-        let Some(&target) = self.tags.get(tag) else {
-            return if self.lapses.0 < now { expired(&self.lapses) } else { Lookup::NoSuchTag };
+        self.answer(&self.place(tag), now)
+    }
+
+    /// The first half of a lookup, which touches little memory.
+    #[inline]
+    pub(crate) fn place<'a>(&self, tag: &'a str) -> Placed<'a> {
+        let wanted = Wanted::new(tag);
+        Placed { wanted, place: self.lines.place(&wanted) }
+    }
+
+    /// Begins to read what the second half needs.
+    #[inline]
+    pub(crate) fn touch(&self, placed: &Placed<'_>) -> u8 {
+        self.lines.touch(placed.place)
+    }
+
+    /// The second half of a lookup.
+    #[inline]
+    pub(crate) fn answer(&self, placed: &Placed<'_>, now: UnixTime) -> Lookup {
+        let Placed { wanted, place } = placed;
+        let found = self.lines.get(*place, wanted, || self.more.aside.get(&self.lines, *place, wanted));
+        let Some(target) = found else {
+            return if self.lapses < now { expired(&self.more.lapses) } else { Lookup::NoSuchTag };
         };
-        let lapses = match target.from {
-            SignedIn::Releases => &self.releases_lapses,
-            SignedIn::Targets => &self.lapses,
+        let (lapses, whose) = match target.from {
+            SignedIn::Releases => (self.releases_lapse, &self.more.releases_lapse),
+            SignedIn::Targets => (self.lapses, &self.more.lapses),
         };
-        if lapses.0 < now { expired(lapses) } else { Lookup::Found(Found { target, fresh_until: lapses.0 }) }
+        if lapses < now { expired(whose) } else { Lookup::Found(Found { target, fresh_until: lapses }) }
     }
 
     /// Whether two tables answer every question alike.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        self.lapses == other.lapses
-            && self.releases_lapses == other.releases_lapses
-            && self.tags == other.tags
+        let get = |tag: &str| {
+            let Placed { wanted, place } = other.place(tag);
+            other.lines.get(place, &wanted, || other.more.aside.get(&other.lines, place, &wanted))
+        };
+        self.more.lapses == other.more.lapses
+            && self.more.releases_lapse == other.more.releases_lapse
+            && self.iter().count() == other.iter().count()
+            && self.iter().all(|(tag, target)| get(tag) == Some(target))
     }
 
     /// All tags, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Target)> {
-        self.tags.iter().map(|(tag, target)| (tag.as_str(), *target))
+        self.lines.iter(&self.more.aside)
     }
 
     /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
     pub(crate) fn lapses(&self) -> &(UnixTime, RoleName) {
-        &self.lapses
+        &self.more.lapses
     }
 }
 
+#[cold]
 fn expired((since, role): &(UnixTime, RoleName)) -> Lookup {
     Lookup::Expired { role: role.clone(), since: *since }
 }
@@ -156,29 +142,25 @@ fn same_tags(one: &Set, other: &Set) -> bool {
         && one.delegations.values().zip(other.delegations.values()).all(alike)
 }
 
-fn resolve(set: &Set, releases: Option<(&Verified<Targets>, RoleName)>) -> HashMap<Tag, Target> {
-    let mut tags = HashMap::with_capacity(set.targets.body().targets.len());
-    for entry in &set.targets.body().targets {
-        insert(&mut tags, entry, SignedIn::Targets);
-    }
-    let Some((file, role)) = releases else { return tags };
+fn resolve<'a>(set: &'a Set, releases: Option<(&'a Verified<Targets>, RoleName)>) -> Vec<(&'a str, Target)> {
+    let targets = &set.targets.body().targets;
+    let signed_in = |from| move |entry: &'a TargetEntry| resolved(entry, from);
+    let Some((file, role)) = releases else {
+        return targets.iter().filter_map(signed_in(SignedIn::Targets)).collect();
+    };
+    let paths = set.paths_of(&role);
+    let released = || file.body().targets.iter().filter(|entry| paths.allow(entry.tag.as_str()));
+    let mut taken: HashSet<&str> = released().map(|entry| entry.tag.as_str()).collect();
     for (delegation, paths) in set.delegations_below(&role) {
         let below = set.tags_of(&delegation).into_iter().flat_map(|file| &file.body().targets);
-        for entry in below.filter(|entry| paths.allow(entry.tag.as_str())) {
-            tags.remove(entry.tag.as_str());
-        }
+        taken.extend(below.map(|entry| entry.tag.as_str()).filter(|tag| paths.allow(tag)));
     }
-    let paths = set.paths_of(&role);
-    for entry in file.body().targets.iter().filter(|entry| paths.allow(entry.tag.as_str())) {
-        tags.remove(entry.tag.as_str());
-        insert(&mut tags, entry, SignedIn::Releases);
-    }
-    tags
+    let left = targets.iter().filter(|entry| !taken.contains(entry.tag.as_str()));
+    let left = left.filter_map(signed_in(SignedIn::Targets));
+    left.chain(released().filter_map(signed_in(SignedIn::Releases))).collect()
 }
 
 /// A target without SHA-256 stands for nothing that a registry could be asked for.
-fn insert(tags: &mut HashMap<Tag, Target>, entry: &TargetEntry, from: SignedIn) {
-    if let Some(sha256) = entry.sha256 {
-        tags.insert(entry.tag.clone(), Target { sha256, length: entry.length, from });
-    }
+fn resolved(entry: &TargetEntry, from: SignedIn) -> Option<(&str, Target)> {
+    Some((entry.tag.as_str(), Target { sha256: entry.sha256?, length: entry.length, from }))
 }

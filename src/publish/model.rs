@@ -170,7 +170,7 @@ impl World {
     }
 
     fn seen(&self, name: &str) -> Option<Position> {
-        self.catalog.entry(name)?.load().map(|current| current.position)
+        self.catalog.current(&name.parse().unwrap())?.map(|current| current.position)
     }
 }
 

@@ -1,22 +1,76 @@
 //! The hot path, and nothing else.
 
-use crate::catalog::Lookup;
+use crate::catalog::{Asked, Lookup};
 use crate::recover::Loader;
 use crate::storage::StorageError;
 use crate::terms::{RepositoryName, UnixTime};
 
 /// What `tag` stands for. Warm: no lock, no disk, no allocation. Cold: one load of the repository's state.
+#[inline]
 pub(crate) fn lookup(
     loader: &Loader,
     repository: &str,
     tag: &str,
     now: UnixTime,
 ) -> Result<Lookup, StorageError> {
-    let warm = loader.catalog.with_entry(repository, |entry| match entry {
-        None => Some(Lookup::NoSuchRepository),
-        Some(entry) => entry.with(|current| current.map(|current| current.state.tags.lookup(tag, now))),
-    });
-    warm.map_or_else(|| cold(loader, repository, tag, now), Ok)
+    let Some(asked) = Asked::new(repository) else { return Ok(Lookup::NoSuchRepository) };
+    let catalog = loader.catalog.pin();
+    match catalog.get(&asked) {
+        None => Ok(Lookup::NoSuchRepository),
+        Some(entry) => match entry.tags() {
+            Some(tags) => Ok(tags.lookup(tag, now)),
+            None => {
+                // Nothing is kept from being freed while the disk is read.
+                drop(catalog);
+                cold(loader, repository, tag, now)
+            }
+        },
+    }
+}
+
+/// How many are looked up side by side.
+const BATCH: usize = 32;
+
+/// As many answers as questions, in their order. The memory is read for many of them at a time.
+pub(crate) fn lookup_many(
+    loader: &Loader,
+    questions: &[(&str, &str)],
+    now: UnixTime,
+) -> Result<Vec<Lookup>, StorageError> {
+    let mut answers = Vec::with_capacity(questions.len());
+    for batch in questions.chunks(BATCH) {
+        let catalog = loader.catalog.pin();
+        let mut entries = [None; BATCH];
+        for (entry, (repository, _)) in entries.iter_mut().zip(batch) {
+            *entry = Asked::new(repository).and_then(|asked| catalog.get(&asked));
+        }
+        let mut placed = [None; BATCH];
+        for ((placed, entry), (_, tag)) in placed.iter_mut().zip(&entries).zip(batch) {
+            *placed = entry.and_then(|entry| entry.tags()).map(|tags| (tags, tags.place(tag)));
+        }
+        // Independent of each other, so that the processor waits for all of them at once.
+        let touched = placed.iter().flatten().fold(0, |all, (tags, placed)| all ^ tags.touch(placed));
+        std::hint::black_box(touched);
+        let mut colds = Vec::new();
+        for (at, (placed, entry)) in placed.iter().zip(&entries).take(batch.len()).enumerate() {
+            answers.push(match (placed, entry) {
+                (Some((tags, placed)), _) => tags.answer(placed, now),
+                (None, None) => Lookup::NoSuchRepository,
+                (None, Some(_)) => {
+                    colds.push(at);
+                    Lookup::NoSuchRepository
+                }
+            });
+        }
+        drop(catalog);
+        let first = answers.len() - batch.len();
+        for at in colds {
+            if let (Some(answer), Some((repository, tag))) = (answers.get_mut(first + at), batch.get(at)) {
+                *answer = cold(loader, repository, tag, now)?;
+            }
+        }
+    }
+    Ok(answers)
 }
 
 #[cold]
