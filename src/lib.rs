@@ -125,4 +125,4 @@ pub use publish::{
 pub use storage::{Status, StorageError};
 pub use store::{Options, Store};
 pub use trust::{CompleteSet, TrustError};
-pub use view::{DocumentEntry, Documents, Published, RoleTarget, View, Which};
+pub use view::{DocumentEntry, Documents, Published, Reader, RoleTarget, View, Which};

@@ -9,7 +9,7 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Current, Kept, State};
+use crate::catalog::{Catalog, Current, Loaded, State, Visible};
 use crate::crypto::SealedKey;
 use crate::metadata::{Limits, ParseError, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
@@ -70,12 +70,13 @@ impl Loader {
     pub(crate) fn current(&self, repository: &RepositoryName) -> Result<Option<Arc<Current>>, StorageError> {
         loop {
             // Without an entry it does not live for anybody yet, even if its first publication is already durable.
-            let Some(visible) = self.catalog.current(repository) else { return Ok(None) };
-            if visible.is_some() {
-                return Ok(visible);
+            match self.catalog.visible(repository) {
+                Visible::Not => return Ok(None),
+                Visible::Warm(current) => return Ok(Some(current)),
+                Visible::Cold => {}
             }
             if let Newest::Living(loaded) = self.load(repository)?
-                && let Kept::Visible(current) = self.catalog.keep(repository, &loaded)
+                && let Loaded::Visible(current) = self.catalog.keep(repository, &loaded)
             {
                 return Ok(Some(current));
             }
@@ -134,7 +135,7 @@ pub(crate) fn load(
     };
     let set = set(repository, files, &attachment.faulty, limits)?;
     let state = State::new(head.incarnation, head.revision, record.time, set, online.into(), None);
-    Ok(Current { position: head.position, online_at, state })
+    Ok(Current::new(head.position, online_at, state))
 }
 
 fn online_keys(

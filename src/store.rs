@@ -18,7 +18,7 @@ use crate::storage::local::{Behind, LocalOptions, LocalStorage};
 use crate::storage::{Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
-use crate::view::{self, Documents, Published, View, Which};
+use crate::view::{self, Documents, Published, Reader, View, Which};
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -30,6 +30,10 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     /// How much of anything one file may hold.
     pub limits: Limits,
+    /// About how many bytes of memory documents may take, 256 MiB by default. Those of repositories that nobody asked for
+    /// lately are let go, and read again when somebody does. Lookups need none of them: their tables stay, at some 70 bytes
+    /// a tag.
+    pub memory: u64,
 }
 
 impl Default for Options {
@@ -38,6 +42,7 @@ impl Default for Options {
             online_keys: Arc::new(NoOnlineKeys),
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
+            memory: 256 << 20,
         }
     }
 }
@@ -57,6 +62,13 @@ impl Options {
         self
     }
 
+    /// With another bound to the memory that documents may take.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
     /// With other limits to what one file may hold.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -70,6 +82,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("lifetimes", &self.lifetimes)
             .field("limits", &self.limits)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }
@@ -123,7 +136,7 @@ impl Store {
     }
 
     fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
-        let catalog = Arc::new(Catalog::new(storage.end()));
+        let catalog = Arc::new(Catalog::new(storage.end(), options.memory));
         for (repository, head) in storage.heads() {
             if !head.deleted {
                 catalog.add_cold(&repository, head.position);
@@ -203,6 +216,11 @@ impl Store {
     /// Warm: two hashes and two probes in memory, no lock. Cold: one load of the repository.
     pub fn lookup(&self, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
         view::lookup(&self.0.publisher.loader, repository, tag, now)
+    }
+
+    /// For a stretch of lookups, one after the other.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.0.publisher.loader)
     }
 
     /// What many tags stand for at `now`, each a pair of repository and tag: as many answers, in their order. Each is what

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::quality::RandomState;
 use papaya::{Compute, HashMap, HashMapRef, LocalGuard, Operation};
@@ -6,7 +7,9 @@ use papaya::{Compute, HashMap, HashMapRef, LocalGuard, Operation};
 use super::arrivals::Arrivals;
 use super::lines::HASHER;
 use super::name::{self, Name};
+use super::resident::Resident;
 use super::{State, TagTable};
+use crate::sync::Mutex;
 use crate::terms::{Position, RepositoryName};
 
 /// A state that is durable and visible, with its place in the order of commits.
@@ -16,22 +19,61 @@ pub(crate) struct Current {
     /// The record that holds the sealed keys of [`State::online`]; `None` if there are none.
     pub(crate) online_at: Option<Position>,
     pub(crate) state: State,
+    /// Whether somebody asked for it since that was looked at.
+    used: AtomicBool,
+}
+
+impl Current {
+    pub(crate) fn new(position: Position, online_at: Option<Position>, state: State) -> Self {
+        Self { position, online_at, state, used: AtomicBool::new(false) }
+    }
+
+    pub(super) fn mark_used(&self) {
+        // Written once, so that those who read at the same time do not take the line from each other.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was marked; it is not any more.
+    pub(super) fn was_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// Every living repository. Readers take no lock.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     entries: HashMap<Name, Entry, RandomState>,
+    resident: Mutex<Resident>,
     arrivals: Arrivals,
 }
 
 /// One repository as its newest visible publication left it. What is not in memory is loaded when somebody asks for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// Nobody asked for it since the store was opened. With the position of its newest publication.
+    Cold(Position),
     /// What a lookup needs, beside the name and not behind a pointer.
-    tags: Option<TagTable>,
+    Warm(TagTable<Kept>),
+}
+
+/// What stands behind the tags.
+#[derive(Debug)]
+pub(crate) struct Kept {
     position: Position,
+    /// `None` if it was let go.
     current: Option<Arc<Current>>,
+}
+
+/// What the catalog has of a repository.
+pub(crate) enum Visible {
+    /// It does not live.
+    Not,
+    /// It lives, and its state is not in memory.
+    Cold,
+    /// Its state.
+    Warm(Arc<Current>),
 }
 
 /// A name that is asked for, laid out as the catalog compares it.
@@ -42,11 +84,11 @@ pub(crate) struct Asked<'a>(name::Asked<'a>);
 pub(crate) struct Pinned<'a>(HashMapRef<'a, Name, Entry, RandomState, LocalGuard<'a>>);
 
 /// What became of a state that was loaded.
-pub(crate) enum Kept {
+pub(crate) enum Loaded {
     /// It is what is visible, or something newer is, which is this.
     Visible(Arc<Current>),
-    /// It is durable, and not visible yet: whoever commits it makes it so in an instant.
-    TooEarly,
+    /// It is not what is visible: something newer is, or it will be in an instant, when whoever commits it gets on.
+    Untimely,
     /// The repository's life ended meanwhile.
     Gone,
 }
@@ -60,14 +102,29 @@ impl<'a> Asked<'a> {
 }
 
 impl Entry {
-    fn of(current: Arc<Current>) -> Self {
-        Self { tags: Some(current.state.tags.clone()), position: current.position, current: Some(current) }
+    fn of(current: &Arc<Current>) -> Self {
+        let kept = Kept { position: current.position, current: Some(Arc::clone(current)) };
+        Self::Warm(current.state.tags.with(kept))
     }
 
     /// `None` if they are not in memory.
     #[inline]
-    pub(crate) fn tags(&self) -> Option<&TagTable> {
-        self.tags.as_ref()
+    pub(crate) fn tags(&self) -> Option<&TagTable<Kept>> {
+        match self {
+            Self::Warm(tags) => Some(tags),
+            Self::Cold(_) => None,
+        }
+    }
+
+    fn position(&self) -> Position {
+        match self {
+            Self::Cold(position) => *position,
+            Self::Warm(tags) => tags.beside().position,
+        }
+    }
+
+    fn current(&self) -> Option<&Arc<Current>> {
+        self.tags().and_then(|tags| tags.beside().current.as_ref())
     }
 }
 
@@ -79,9 +136,14 @@ impl Pinned<'_> {
 }
 
 impl Catalog {
-    /// Without any repository; `newest` is the position of the newest record there is.
-    pub(crate) fn new(newest: Position) -> Self {
-        Self { entries: HashMap::with_hasher(HASHER.clone()), arrivals: Arrivals::new(newest) }
+    /// Without any repository; `newest` is the position of the newest record there is, and `memory` how many bytes states
+    /// may take.
+    pub(crate) fn new(newest: Position, memory: u64) -> Self {
+        Self {
+            entries: HashMap::with_hasher(HASHER.clone()),
+            resident: Mutex::new(Resident::new(memory)),
+            arrivals: Arrivals::new(newest),
+        }
     }
 
     /// For those who wait for more.
@@ -95,46 +157,74 @@ impl Catalog {
         Pinned(self.entries.pin())
     }
 
-    /// The visible state; `None` where it is not in memory. Outer `None` if the repository does not live.
-    pub(crate) fn current(&self, repository: &RepositoryName) -> Option<Option<Arc<Current>>> {
-        let asked = Asked::new(repository.as_str())?;
-        self.pin().get(&asked).map(|entry| entry.current.clone())
+    /// The visible state.
+    pub(crate) fn visible(&self, repository: &RepositoryName) -> Visible {
+        let pinned = self.pin();
+        let Some(entry) = Asked::new(repository.as_str()).and_then(|asked| pinned.get(&asked)) else {
+            return Visible::Not;
+        };
+        entry.current().map_or(Visible::Cold, |current| {
+            current.mark_used();
+            Visible::Warm(Arc::clone(current))
+        })
     }
 
     /// Notes at open that a repository lives, without loading it.
-    pub(crate) fn add_cold(&self, repository: &RepositoryName, position: Position) {
+    pub(crate) fn add_cold(&self, repository: &RepositoryName, newest: Position) {
         if let Some(key) = key(repository) {
-            self.entries.pin().insert(key, Entry { tags: None, position, current: None });
+            self.entries.pin().insert(key, Entry::Cold(newest));
         }
     }
 
-    /// Makes a committed state visible. Only the committer calls this, in the order of positions.
+    /// Makes a committed publication visible.
     pub(crate) fn install(&self, repository: &RepositoryName, current: &Arc<Current>) {
         if let Some(key) = key(repository) {
-            self.entries.pin().insert(key, Entry::of(Arc::clone(current)));
+            self.entries.pin().insert(key, Entry::of(current));
+            self.admit(repository, current);
         }
+    }
+
+    /// Counts a state that was put in, and lets go of others while all together take more than they may.
+    fn admit(&self, repository: &RepositoryName, current: &Arc<Current>) {
+        let mut resident = self.resident.lock();
+        resident.add(repository, current);
+        while let Some((repository, position)) = resident.superfluous() {
+            self.let_go(&repository, position);
+        }
+    }
+
+    /// What lookups need stays.
+    fn let_go(&self, repository: &RepositoryName, position: Position) {
+        let Some(key) = key(repository) else { return };
+        let entries = self.entries.pin();
+        entries.compute(key, |there| match there {
+            Some((_, Entry::Warm(tags))) if tags.beside().position == position => {
+                Operation::Insert(Entry::Warm(tags.with(Kept { position, current: None })))
+            }
+            Some(_) | None => Operation::Abort(()),
+        });
     }
 
     /// Keeps a state that was loaded from its records, unless it is not what is visible.
-    pub(crate) fn keep(&self, repository: &RepositoryName, loaded: &Arc<Current>) -> Kept {
-        let Some(key) = key(repository) else { return Kept::Gone };
+    pub(crate) fn keep(&self, repository: &RepositoryName, loaded: &Arc<Current>) -> Loaded {
+        let Some(key) = key(repository) else { return Loaded::Gone };
         let entries = self.entries.pin();
-        let kept = entries.compute(key, |there| match there {
-            None => Operation::Abort(Kept::Gone),
-            Some((_, there)) if there.position < loaded.position => Operation::Abort(Kept::TooEarly),
-            Some((_, Entry { current: Some(current), .. })) => {
-                Operation::Abort(Kept::Visible(Arc::clone(current)))
+        let kept = entries.compute(key, |there| {
+            let Some((_, there)) = there else { return Operation::Abort(Loaded::Gone) };
+            match there.current() {
+                Some(newer) if loaded.position <= there.position() => {
+                    Operation::Abort(Loaded::Visible(Arc::clone(newer)))
+                }
+                None if loaded.position == there.position() => Operation::Insert(Entry::of(loaded)),
+                // Older than what is visible and not in memory, or newer.
+                Some(_) | None => Operation::Abort(Loaded::Untimely),
             }
-            Some((_, there)) if there.position == loaded.position => {
-                Operation::Insert(Entry::of(Arc::clone(loaded)))
-            }
-            // Something newer, which is not in memory.
-            Some(_) => Operation::Abort(Kept::TooEarly),
         });
         match kept {
             Compute::Aborted(kept) => kept,
             Compute::Inserted(..) | Compute::Updated { .. } | Compute::Removed(..) => {
-                Kept::Visible(Arc::clone(loaded))
+                self.admit(repository, loaded);
+                Loaded::Visible(Arc::clone(loaded))
             }
         }
     }
@@ -143,6 +233,7 @@ impl Catalog {
     pub(crate) fn remove(&self, repository: &RepositoryName) {
         if let Some(asked) = Asked::new(repository.as_str()) {
             self.entries.pin().remove(&asked.0);
+            self.resident.lock().forget(repository);
         }
     }
 

@@ -1,8 +1,9 @@
 //! A table that never changes, in which a name costs one cache line: a perfect hash to lines of 64 bytes.
 //!
-//! Names are hashed into small buckets; each bucket has a pilot, chosen when the table is made so that all its names fall on
-//! free lines. A lookup reads the pilot, which stays in the processor's cache since it takes half a byte a name, and then the
-//! one line, which holds the name and all that it stands for.
+//! Names are hashed into small buckets; each bucket has one byte, its pilot, chosen when the table is made so that all its
+//! names fall on free lines. A lookup reads the pilot, and then the one line, which holds the name and all that it stands for.
+//! The pilots of a small table stand in the table itself, so that they come with it; those of a large one stay in the
+//! processor's cache, since they take a third of a byte a name.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
@@ -26,7 +27,12 @@ const LONG: u8 = 0xfe;
 /// Longer contents than any registry has do not fit a line.
 const LONGEST_CONTENT: u64 = (1 << 47) - 1;
 /// Names to a bucket, on average.
-const BUCKET: usize = 4;
+const BUCKET: usize = 3;
+/// So many pilots stand in the table itself.
+const FEW: usize = 22;
+/// Of a table that is not large, so many layouts are tried until every name has its line.
+const LAYOUTS: u8 = 8;
+const LARGE: usize = 1024;
 
 /// One name and what it stands for. As large as a cache line, and never across two.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +50,19 @@ struct Line {
 /// The table. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
-    lines: Arc<[Line]>,
-    /// One for each bucket.
-    pilots: Arc<[u16]>,
+    each: Arc<[Line]>,
+    pilots: Pilots,
 }
+
+/// One for each bucket.
+#[derive(Clone, Debug)]
+enum Pilots {
+    Few { layout: u8, pilots: [u8; FEW] },
+    Many { layout: u8, pilots: Arc<[u8]> },
+}
+
+/// Beside a layout's number: something of the table has no place in its lines.
+const ASIDE: u8 = 0x80;
 
 /// What has no place in the lines.
 #[derive(Debug, Default)]
@@ -74,46 +89,55 @@ impl<'a> Wanted<'a> {
 impl Lines {
     /// Of names that differ. Linear in their number.
     pub(super) fn new(entries: &[(&str, Target)]) -> (Self, Aside) {
-        // A line in 32 stays free: the last pilots need a choice.
-        let lines = entries.len() + entries.len().div_ceil(32);
-        let buckets = entries.len().div_ceil(BUCKET);
-        let mut making = Making {
-            lines: vec![Line::EMPTY; lines],
-            pilots: vec![0; buckets],
-            taken: vec![false; lines],
-            text: String::new(),
-            odd: HashMap::new(),
-        };
+        // A line in 16 stays free: the last pilots need a choice.
+        let lines = entries.len() + entries.len().div_ceil(16);
+        let buckets = buckets(lines);
         let mut order: Vec<(usize, u64, usize)> = entries
             .iter()
             .enumerate()
             .map(|(at, (name, _))| {
                 let hash = HASHER.hash_one(name.as_bytes());
-                (bucket(hash, buckets), hash, at)
+                (scaled(hash, buckets), hash, at)
             })
             .collect();
         order.sort_unstable();
         // Large buckets first: they need the most room.
         let mut groups: Vec<&[(usize, u64, usize)]> = order.chunk_by(|one, other| one.0 == other.0).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-        for group in groups {
-            making.place(group, entries);
+        let last = if entries.len() < LARGE { LAYOUTS } else { 1 };
+        let mut layout = Layout::new(0, &groups, lines, buckets);
+        for number in 1..last {
+            if layout.odd.is_empty() {
+                break;
+            }
+            let other = Layout::new(number, &groups, lines, buckets);
+            if other.odd.len() < layout.odd.len() {
+                layout = other;
+            }
         }
-        let Making { lines, pilots, text, odd, .. } = making;
-        (Self { lines: lines.into(), pilots: pilots.into() }, Aside { text: text.into(), odd })
+        layout.fill(entries, lines)
     }
 
     /// Where the line of a name is, if it has one; reads its pilot.
     #[inline]
     pub(super) fn place(&self, wanted: &Wanted<'_>) -> usize {
-        let pilot = self.pilots.get(bucket(wanted.hash, self.pilots.len()));
-        slot(wanted.hash, pilot.copied().unwrap_or(0), self.lines.len())
+        let bucket = scaled(wanted.hash, buckets(self.each.len()));
+        let (layout, pilot) = match &self.pilots {
+            Pilots::Few { layout, pilots } => (layout, pilots.get(bucket)),
+            Pilots::Many { layout, pilots } => (layout, pilots.get(bucket)),
+        };
+        slot(wanted.hash, *layout, pilot.copied().unwrap_or(0), self.each.len())
+    }
+
+    fn has_aside(&self) -> bool {
+        let (Pilots::Few { layout, .. } | Pilots::Many { layout, .. }) = &self.pilots;
+        layout & ASIDE != 0
     }
 
     /// Begins to read a line, so that others can be read meanwhile.
     #[inline]
     pub(super) fn touch(&self, place: usize) -> u8 {
-        self.lines.get(place).map_or(0, |line| line.size)
+        self.each.get(place).map_or(0, |line| line.size)
     }
 
     /// What the name stands for, which has its line at `place`.
@@ -124,27 +148,42 @@ impl Lines {
         wanted: &Wanted<'_>,
         aside: impl FnOnce() -> Option<Target>,
     ) -> Option<Target> {
-        let line = self.lines.get(place)?;
-        if line.is_short(wanted.name) { Some(line.target()) } else { aside() }
+        let line = self.each.get(place)?;
+        if line.is_short(wanted.name) {
+            Some(line.target())
+        } else if self.has_aside() {
+            aside()
+        } else {
+            None
+        }
     }
 
     /// Every name, in no order.
     pub(super) fn iter<'a>(&'a self, aside: &'a Aside) -> impl Iterator<Item = (&'a str, Target)> {
-        let lines = self.lines.iter().filter_map(|line| Some((line.name(aside)?, line.target())));
+        let lines = self.each.iter().filter_map(|line| Some((line.name(aside)?, line.target())));
         lines.chain(aside.odd.iter().map(|(tag, target)| (tag.as_str(), *target)))
     }
 
     /// What they take of the memory.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.lines) + size_of_val(&*self.pilots)
+        let pilots = match &self.pilots {
+            Pilots::Few { .. } => 0,
+            Pilots::Many { pilots, .. } => pilots.len(),
+        };
+        size_of_val(&*self.each) + pilots
     }
 }
 
 impl Aside {
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.odd.is_empty()
+    }
+
     /// What a name stands for that is not the one in its line.
     #[cold]
     pub(super) fn get(&self, lines: &Lines, place: usize, wanted: &Wanted<'_>) -> Option<Target> {
-        let line = lines.lines.get(place)?;
+        let line = lines.each.get(place)?;
         if line.size == LONG && line.name(self) == Some(wanted.name) {
             return Some(line.target());
         }
@@ -152,16 +191,17 @@ impl Aside {
     }
 }
 
+/// Of a table of so many lines.
 #[inline]
-fn bucket(hash: u64, buckets: usize) -> usize {
-    scaled(hash, buckets)
+fn buckets(lines: usize) -> usize {
+    lines.div_ceil(BUCKET)
 }
 
 #[inline]
-fn slot(hash: u64, pilot: u16, lines: usize) -> usize {
-    let chosen = hash ^ (u64::from(pilot) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let product = u128::from(chosen) * 0xd6e8_feb8_6659_fd93;
-    let (high, low) = halves(product);
+fn slot(hash: u64, layout: u8, pilot: u8, lines: usize) -> usize {
+    let choice = u64::from(layout & !ASIDE) << 8 | u64::from(pilot);
+    let chosen = hash ^ (choice + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (high, low) = halves(u128::from(chosen) * 0xd6e8_feb8_6659_fd93);
     scaled(high ^ low, lines)
 }
 
@@ -179,51 +219,73 @@ fn halves(product: u128) -> (u64, u64) {
     ((product >> 64) as u64, product as u64)
 }
 
-/// A table that is being filled.
-struct Making {
-    lines: Vec<Line>,
-    pilots: Vec<u16>,
-    taken: Vec<bool>,
-    text: String,
-    odd: HashMap<Tag, Target>,
+/// Which line each name gets.
+struct Layout {
+    number: u8,
+    pilots: Vec<u8>,
+    /// Entry and line.
+    placed: Vec<(usize, usize)>,
+    /// Entries that no pilot found a free line for.
+    odd: Vec<usize>,
 }
 
-impl Making {
-    /// Finds lines for the names of one bucket.
-    fn place(&mut self, group: &[(usize, u64, usize)], entries: &[(&str, Target)]) {
-        let mut places = Vec::with_capacity(group.len());
-        let found = (0..=u16::MAX).find(|pilot| {
-            places.clear();
-            group.iter().all(|(_, hash, _)| {
-                let place = slot(*hash, *pilot, self.lines.len());
-                let free = self.taken.get(place) == Some(&false) && !places.contains(&place);
-                places.push(place);
-                free
-            })
-        });
-        let named = group.iter().filter_map(|(_, _, at)| entries.get(*at));
-        let Some(pilot) = found else {
-            self.odd.extend(named.map(|(name, target)| (Tag::from(*name), *target)));
-            return;
-        };
-        if let Some((bucket, _, _)) = group.first()
-            && let Some(kept) = self.pilots.get_mut(*bucket)
-        {
-            *kept = pilot;
-        }
-        for ((name, target), place) in named.zip(places) {
-            if let Some(taken) = self.taken.get_mut(place) {
-                *taken = true;
+impl Layout {
+    fn new(number: u8, groups: &[&[(usize, u64, usize)]], lines: usize, buckets: usize) -> Self {
+        let mut layout = Self { number, pilots: vec![0; buckets], placed: Vec::new(), odd: Vec::new() };
+        let mut taken = vec![false; lines];
+        let mut places = Vec::new();
+        for group in groups {
+            let found = (0..=u8::MAX).find(|pilot| {
+                places.clear();
+                group.iter().all(|(_, hash, _)| {
+                    let place = slot(*hash, number, *pilot, lines);
+                    let free = taken.get(place) == Some(&false) && !places.contains(&place);
+                    places.push(place);
+                    free
+                })
+            });
+            let entries = group.iter().map(|(_, _, at)| *at);
+            let Some(pilot) = found else {
+                layout.odd.extend(entries);
+                continue;
+            };
+            if let Some((bucket, _, _)) = group.first()
+                && let Some(kept) = layout.pilots.get_mut(*bucket)
+            {
+                *kept = pilot;
             }
-            match Line::new(name, target, &mut self.text) {
-                Some(line) => {
-                    if let Some(free) = self.lines.get_mut(place) {
-                        *free = line;
-                    }
+            for place in &places {
+                if let Some(taken) = taken.get_mut(*place) {
+                    *taken = true;
                 }
-                None => drop(self.odd.insert(Tag::from(*name), *target)),
+            }
+            layout.placed.extend(entries.zip(places.iter().copied()));
+        }
+        layout
+    }
+
+    fn fill(self, entries: &[(&str, Target)], lines: usize) -> (Lines, Aside) {
+        let (mut filled, mut text) = (vec![Line::EMPTY; lines], String::new());
+        let mut odd = self.odd;
+        for (at, place) in self.placed {
+            let line = entries.get(at).and_then(|(name, target)| Line::new(name, target, &mut text));
+            match (line, filled.get_mut(place)) {
+                (Some(line), Some(free)) => *free = line,
+                (None, _) | (_, None) => odd.push(at),
             }
         }
+        let odd = odd.into_iter().filter_map(|at| entries.get(at));
+        let odd = odd.map(|(name, target)| (Tag::from(*name), *target)).collect();
+        let aside = Aside { text: text.into(), odd };
+        let layout = self.number | if aside.is_empty() { 0 } else { ASIDE };
+        let mut few = [0; FEW];
+        let pilots = if let Some(beginning) = few.get_mut(..self.pilots.len()) {
+            beginning.copy_from_slice(&self.pilots);
+            Pilots::Few { layout, pilots: few }
+        } else {
+            Pilots::Many { layout, pilots: self.pilots.into() }
+        };
+        (Lines { each: filled.into(), pilots }, aside)
     }
 }
 
@@ -238,20 +300,19 @@ impl Line {
         let length = target.length << 1 | u64::from(target.from == SignedIn::Releases);
         let length = *length.to_le_bytes().first_chunk()?;
         let sha256 = *target.sha256.as_bytes();
-        let (name, size) = match padded(name) {
-            Some(name) => name,
-            None => {
-                let place = u32::try_from(text.len()).ok()?;
-                let size = u16::try_from(name.len()).ok()?;
-                let mut short = [0; INLINE];
-                let (prefix, rest) = short.split_first_chunk_mut::<PREFIX>()?;
-                *prefix = *name.as_bytes().first_chunk()?;
-                let (at, rest) = rest.split_first_chunk_mut::<4>()?;
-                *at = place.to_le_bytes();
-                *rest.first_chunk_mut()? = size.to_le_bytes();
-                text.push_str(name);
-                (short, LONG)
-            }
+        let (name, size) = if let Some(name) = padded(name) {
+            name
+        } else {
+            let place = u32::try_from(text.len()).ok()?;
+            let size = u16::try_from(name.len()).ok()?;
+            let mut short = [0; INLINE];
+            let (prefix, rest) = short.split_first_chunk_mut::<PREFIX>()?;
+            *prefix = *name.as_bytes().first_chunk()?;
+            let (at, rest) = rest.split_first_chunk_mut::<4>()?;
+            *at = place.to_le_bytes();
+            *rest.first_chunk_mut()? = size.to_le_bytes();
+            text.push_str(name);
+            (short, LONG)
         };
         Some(Self { name, size, length, sha256 })
     }
@@ -265,8 +326,11 @@ impl Line {
 
     #[inline]
     fn target(&self) -> Target {
-        let [a, b, c, d, e, f] = self.length;
-        let length = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        let mut length = [0; 8];
+        for (byte, kept) in length.iter_mut().zip(self.length) {
+            *byte = kept;
+        }
+        let length = u64::from_le_bytes(length);
         let from = if length & 1 == 1 { SignedIn::Releases } else { SignedIn::Targets };
         Target { sha256: Sha256::new(self.sha256), length: length >> 1, from }
     }
@@ -302,7 +366,7 @@ mod tests {
     fn target(number: u64) -> Target {
         let mut sha256 = [0; 32];
         *sha256.first_chunk_mut().unwrap() = number.to_le_bytes();
-        let from = if number % 3 == 0 { SignedIn::Releases } else { SignedIn::Targets };
+        let from = if number.is_multiple_of(3) { SignedIn::Releases } else { SignedIn::Targets };
         Target { sha256: Sha256::new(sha256), length: number * 7, from }
     }
 
@@ -338,7 +402,7 @@ mod tests {
 
     #[test]
     fn every_size_of_a_table_holds_what_was_put_in() {
-        assert_eq!(size_of::<Line>(), 64);
+        assert_eq!((size_of::<Line>(), size_of::<Lines>()), (64, 40));
         for count in (0..70).chain([1_000, 20_000]) {
             holds(&(0..count).map(|number| format!("{number}.{}", number % 7)).collect::<Vec<_>>());
         }
@@ -349,8 +413,10 @@ mod tests {
         let names: Vec<_> = (0..100_000).map(|number| format!("v{number}")).collect();
         let entries: Vec<_> = names.iter().map(|name| (name.as_str(), target(1))).collect();
         let (lines, aside) = Lines::new(&entries);
-        assert!(aside.odd.len() < 3, "{}", aside.odd.len());
-        assert!(lines.bytes() < 67 * entries.len());
+        assert!(aside.odd.len() < entries.len() / 300, "{}", aside.odd.len());
+        assert!(lines.bytes() < 69 * entries.len());
+        let (_, aside) = Lines::new(&entries[..300]);
+        assert_eq!(aside.odd.len(), 0);
     }
 
     #[test]

@@ -5,12 +5,13 @@
 mod catalog;
 mod arrivals;
 mod name;
+mod resident;
 mod state;
 mod target;
 mod tags;
 mod lines;
 
-pub(crate) use catalog::{Asked, Catalog, Current, Kept};
+pub(crate) use catalog::{Asked, Catalog, Current, Entry, Loaded, Pinned, Visible};
 pub(crate) use state::State;
 pub(crate) use tags::TagTable;
 pub use target::{Found, Lookup, SignedIn, Target};

@@ -12,24 +12,27 @@ use crate::metadata::{TargetEntry, Targets};
 use crate::terms::{RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Verified};
 
-/// Every tag of a repository that Docker would resolve. Cheap to clone.
+/// Every tag of a repository that Docker would resolve, with something that goes along. Cheap to clone; as large as a cache
+/// line.
 #[derive(Clone, Debug)]
-pub(crate) struct TagTable {
+#[repr(align(64))]
+pub(crate) struct TagTable<With = ()> {
     lines: Lines,
     /// The earliest expiry of root, timestamp, snapshot and targets.
     lapses: UnixTime,
     /// The same with `targets/releases` counted in.
     releases_lapse: UnixTime,
     /// What is seldom looked at, so that the rest stays small.
-    more: Arc<More>,
+    more: Arc<More<With>>,
 }
 
 #[derive(Debug)]
-struct More {
+struct More<With> {
     aside: Arc<Aside>,
     /// Whose expiry each of the earliest is.
     lapses: (UnixTime, RoleName),
     releases_lapse: (UnixTime, RoleName),
+    with: With,
 }
 
 /// A tag that is asked for, and where its line would be in one table.
@@ -65,8 +68,55 @@ impl TagTable {
             }
         };
         let (inline, releases_inline) = (lapses.0, releases_lapse.0);
-        let more = Arc::new(More { aside, lapses, releases_lapse });
+        let more = Arc::new(More { aside, lapses, releases_lapse, with: () });
         Self { lines, lapses: inline, releases_lapse: releases_inline, more }
+    }
+
+    /// Whether two tables answer every question alike.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let get = |tag: &str| {
+            let Placed { wanted, place } = other.place(tag);
+            other.lines.get(place, &wanted, || other.more.aside.get(&other.lines, place, &wanted))
+        };
+        self.more.lapses == other.more.lapses
+            && self.more.releases_lapse == other.more.releases_lapse
+            && self.iter().count() == other.iter().count()
+            && self.iter().all(|(tag, target)| get(tag) == Some(target))
+    }
+
+    /// All tags, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Target)> {
+        self.lines.iter(&self.more.aside)
+    }
+
+    /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
+    pub(crate) fn lapses(&self) -> &(UnixTime, RoleName) {
+        &self.more.lapses
+    }
+}
+
+impl<With> TagTable<With> {
+    /// The same table, with something else that goes along.
+    pub(crate) fn with<Other>(&self, with: Other) -> TagTable<Other> {
+        let More { aside, lapses, releases_lapse, .. } = &*self.more;
+        let more = More {
+            aside: aside.clone(),
+            lapses: lapses.clone(),
+            releases_lapse: releases_lapse.clone(),
+            with,
+        };
+        let Self { lines, lapses, releases_lapse, .. } = self;
+        TagTable {
+            lines: lines.clone(),
+            lapses: *lapses,
+            releases_lapse: *releases_lapse,
+            more: Arc::new(more),
+        }
+    }
+
+    /// What goes along.
+    pub(crate) fn beside(&self) -> &With {
+        &self.more.with
     }
 
     /// What `tag` stands for at `now`. No lock, no disk, no allocation.
@@ -102,28 +152,6 @@ impl TagTable {
         };
         if lapses < now { expired(whose) } else { Lookup::Found(Found { target, fresh_until: lapses }) }
     }
-
-    /// Whether two tables answer every question alike.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        let get = |tag: &str| {
-            let Placed { wanted, place } = other.place(tag);
-            other.lines.get(place, &wanted, || other.more.aside.get(&other.lines, place, &wanted))
-        };
-        self.more.lapses == other.more.lapses
-            && self.more.releases_lapse == other.more.releases_lapse
-            && self.iter().count() == other.iter().count()
-            && self.iter().all(|(tag, target)| get(tag) == Some(target))
-    }
-
-    /// All tags, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Target)> {
-        self.lines.iter(&self.more.aside)
-    }
-
-    /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
-    pub(crate) fn lapses(&self) -> &(UnixTime, RoleName) {
-        &self.more.lapses
-    }
 }
 
 #[cold]
@@ -149,15 +177,15 @@ fn resolve<'a>(set: &'a Set, releases: Option<(&'a Verified<Targets>, RoleName)>
         return targets.iter().filter_map(signed_in(SignedIn::Targets)).collect();
     };
     let paths = set.paths_of(&role);
-    let released = || file.body().targets.iter().filter(|entry| paths.allow(entry.tag.as_str()));
-    let mut taken: HashSet<&str> = released().map(|entry| entry.tag.as_str()).collect();
+    let allowed = || file.body().targets.iter().filter(|entry| paths.allow(entry.tag.as_str()));
+    let mut taken: HashSet<&str> = allowed().map(|entry| entry.tag.as_str()).collect();
     for (delegation, paths) in set.delegations_below(&role) {
         let below = set.tags_of(&delegation).into_iter().flat_map(|file| &file.body().targets);
         taken.extend(below.map(|entry| entry.tag.as_str()).filter(|tag| paths.allow(tag)));
     }
     let left = targets.iter().filter(|entry| !taken.contains(entry.tag.as_str()));
     let left = left.filter_map(signed_in(SignedIn::Targets));
-    left.chain(released().filter_map(signed_in(SignedIn::Releases))).collect()
+    left.chain(allowed().filter_map(signed_in(SignedIn::Releases))).collect()
 }
 
 /// A target without SHA-256 stands for nothing that a registry could be asked for.

@@ -25,7 +25,7 @@ pub(super) fn install(staged: Staged, position: Position, catalog: &Catalog) -> 
                 OnlineAt::Here => Some(position),
                 OnlineAt::There(there) => there,
             };
-            catalog.install(repository, &Arc::new(Current { position, online_at, state: next.state }));
+            catalog.install(repository, &Arc::new(Current::new(position, online_at, next.state)));
         }
         None => catalog.remove(repository),
     }

@@ -11,7 +11,7 @@ use shuttle::thread;
 
 use super::commit::{Answer, Committer};
 use super::stage::{Next, OnlineAt, Staged};
-use crate::catalog::{Catalog, State};
+use crate::catalog::{Catalog, State, Visible};
 use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
     Commit, Damage, Found, Head, Outcome, Record, RecordHeader, RecordKind, Status, Storage, StorageError,
@@ -119,7 +119,7 @@ struct World {
 impl World {
     fn new(set: &Set) -> Arc<Self> {
         let storage = Arc::new(Double::default());
-        let catalog = Arc::new(Catalog::new(Position::START));
+        let catalog = Arc::new(Catalog::new(Position::START, u64::MAX));
         let committer = Committer::new(storage.clone(), catalog.clone());
         Arc::new(Self { storage, catalog, committer, set: set.clone() })
     }
@@ -170,7 +170,10 @@ impl World {
     }
 
     fn seen(&self, name: &str) -> Option<Position> {
-        self.catalog.current(&name.parse().unwrap())?.map(|current| current.position)
+        match self.catalog.visible(&name.parse().unwrap()) {
+            Visible::Warm(current) => Some(current.position),
+            Visible::Not | Visible::Cold => None,
+        }
     }
 }
 

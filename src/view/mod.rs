@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub(crate) use history::history;
 pub use history::{DocumentEntry, Documents, Published, Which};
+pub use lookup::Reader;
 pub(crate) use lookup::{lookup, lookup_many};
 
 use crate::catalog::{Current, Lookup, Target};

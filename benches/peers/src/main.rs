@@ -1,0 +1,30 @@
+//! The engine beside the maps and stores that one would pick instead: same questions, same process, in turns.
+//!
+//! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
+
+mod contenders;
+mod lookup;
+mod memory;
+mod questions;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Lookups of tags: one after the other, independent, and in batches.
+    Lookup(lookup::Args),
+}
+
+fn main() {
+    match Cli::parse().what {
+        What::Lookup(args) => lookup::run(&args),
+    }
+}
