@@ -23,7 +23,7 @@ const DESCRIBED: [(&str, &str); 7] = [
     ("tufstore_publications_total", "Uploads over HTTP that were taken"),
     ("tufstore_refusals_total", "Refusals, by the code and the kind of validation error on the wire"),
     ("tufstore_renewals_total", "Timestamps and snapshots signed anew because they were due"),
-    ("tufstore_lookups_total", "Tags looked up through the admin socket"),
+    ("tufstore_lookups_total", "Tags looked up, through the admin socket or over HTTP"),
     ("tufstore_commits_total", "Publications and deletions that were tried to be written"),
     ("tufstore_commit_seconds", "One group of commits, written and synced"),
     ("tufstore_sync_seconds", "One sync of one file of the journal"),
@@ -72,8 +72,8 @@ pub(crate) fn published() {
     counter!("tufstore_publications_total").increment(1);
 }
 
-pub(crate) fn looked_up() {
-    counter!("tufstore_lookups_total").increment(1);
+pub(crate) fn looked_up(tags: usize) {
+    counter!("tufstore_lookups_total").increment(u64::try_from(tags).unwrap_or(u64::MAX));
 }
 
 pub(crate) fn renewed(well: bool) {

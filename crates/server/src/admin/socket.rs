@@ -155,7 +155,7 @@ async fn answer(
     ended: &CancellationToken,
 ) -> Result<(), LinesCodecError> {
     if let Ask::Lookup(lookup) = &ask {
-        metrics::looked_up();
+        metrics::looked_up(1);
         // A lookup waits for a renewal before it says that something has expired.
         if let Err(error) = service.renewals.current(&lookup.repository).await {
             tracing::warn!(error = %chain(&error), "not renewed before a lookup");

@@ -168,6 +168,12 @@ impl WireError {
         Self::invalid_update("ErrValidation", format!("the upload has more than {limit} bytes"))
     }
 
+    /// The same of a call that no client of Notary makes.
+    pub(super) fn too_long(limit: usize) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", "The body of your request is too long.")
+            .with(Detail::Text(format!("it has more than {limit} bytes")))
+    }
+
     pub(super) fn malformed_upload() -> Self {
         Self::bad_request("MALFORMED_UPLOAD", "The body of your request is malformed.")
     }
@@ -186,6 +192,11 @@ impl WireError {
     pub(super) fn malformed_json() -> Self {
         let message = "JSON sent by the client could not be parsed by the server";
         Self::bad_request("MALFORMED_JSON", message)
+    }
+
+    /// The same, and what is wrong with it.
+    pub(super) fn unreadable(why: String) -> Self {
+        Self::malformed_json().with(Detail::Text(why))
     }
 
     pub(super) fn invalid_parameters(why: Option<String>) -> Self {

@@ -1,10 +1,11 @@
-//! The Notary v1 API: one request in, one answer out.
+//! The Notary v1 API, and what is beside it: one request in, one answer out.
 //!
 //! ```text
 //! path ─route─▶ Route ─prefix─▶ ─access─▶ ┬ metadata   files as they were published, byte for byte
 //!                                         ├ publish    an upload, whole or not at all; a deletion
 //!                                         ├ keys       public keys to list in a root
-//!                                         └ feed       what happened, for those who follow
+//!                                         ├ feed       what happened, for those who follow
+//!                                         └ lookup     what many tags stand for; of our own API
 //! ```
 
 pub(crate) mod route;
@@ -13,6 +14,7 @@ mod error;
 mod feed;
 mod health;
 mod keys;
+mod lookup;
 mod metadata;
 mod publish;
 pub(crate) mod upload;
@@ -91,6 +93,11 @@ async fn dispatch(
             access::permit(request.headers(), None)?;
             Err(WireError::unnameable(why))
         }
+        Route::Lookup => {
+            access::permit(request.headers(), None)?;
+            lookup::lookup(service, request).await
+        }
+        Route::Description => Ok(lookup::description()),
         Route::Health => health::health(service).await,
         Route::Metrics => health::metrics(service).await,
         Route::NotAllowed => {

@@ -13,6 +13,10 @@ pub(crate) enum Route {
     Ping,
     /// The feed of all repositories.
     Feed,
+    /// What many tags stand for.
+    Lookup,
+    /// How that is asked.
+    Description,
     /// Whether the server is well.
     Health,
     /// What it counts.
@@ -58,6 +62,7 @@ impl Route {
     pub(crate) fn label(&self) -> Option<&'static str> {
         match self {
             Self::Feed => Some("Changefeed"),
+            Self::Lookup => Some("Lookup"),
             Self::Unnameable(_) => Some("UpdateTUF"),
             Self::Repository { operation, .. } => Some(match operation {
                 Operation::Publish => "UpdateTUF",
@@ -69,7 +74,12 @@ impl Route {
                 Operation::RotateKey(_) => "RotateKey",
                 Operation::Feed => "Changefeed",
             }),
-            Self::Ping | Self::Health | Self::Metrics | Self::NotAllowed | Self::Nothing => None,
+            Self::Ping
+            | Self::Description
+            | Self::Health
+            | Self::Metrics
+            | Self::NotAllowed
+            | Self::Nothing => None,
         }
     }
 }
@@ -89,6 +99,8 @@ fn find(method: &Method, path: &str) -> Option<Route> {
     match (method, path) {
         (&Method::GET, "/v2/") => return Some(Route::Ping),
         (&Method::GET, "/v2/_trust/changefeed") => return Some(Route::Feed),
+        (&Method::POST, "/v1/lookup") => return Some(Route::Lookup),
+        (&Method::GET, "/v1/openapi.json") => return Some(Route::Description),
         (&Method::GET, "/_notary_server/health") => return Some(Route::Health),
         (&Method::GET, "/metrics") => return Some(Route::Metrics),
         _ => {}
@@ -187,6 +199,7 @@ mod tests {
             ("/v2/_trust/changefeed", Route::Feed),
             ("/_notary_server/health", Route::Health),
             ("/metrics", Route::Metrics),
+            ("/v1/openapi.json", Route::Description),
             ("/v2/a/_trust/changefeed", on("a", Operation::Feed)),
             ("/v2/r:5000/a/_trust/tuf/root.json", on("r:5000/a", Operation::Current(RoleName::Root))),
             ("/v2/a/_trust/tuf/targets/x/y.json", on("a", Operation::Current(role("targets/x/y")))),
@@ -204,6 +217,7 @@ mod tests {
             assert_eq!(get(&path), on("a", Operation::Past(role(name), digest)), "{path}");
         }
         let post = |path| of(&Method::POST, path);
+        assert_eq!(post("/v1/lookup"), Route::Lookup);
         assert_eq!(post("/v2/a/b/_trust/tuf/"), on("a/b", Operation::Publish));
         assert_eq!(
             post("/v2/a/_trust/tuf/snapshot.key"),

@@ -47,30 +47,56 @@ impl Bodies {
         self.limits.body_bytes
     }
 
-    /// Receives a body whole, within its time. Nothing else is held meanwhile, no worker and no lock.
+    /// Receives an upload whole.
     pub(super) async fn receive(&self, request: Request<Body>) -> Result<Received, WireError> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let content_type = kind.map(ToOwned::to_owned);
         let limit = self.limits.body_bytes;
+        let (bytes, room) = self.whole(request, limit, &|| WireError::too_large(limit)).await?;
+        Ok(Received { bytes, content_type, room })
+    }
+
+    /// Receives what is no upload, and no longer than that.
+    pub(super) async fn receive_short(
+        &self,
+        request: Request<Body>,
+        limit: usize,
+    ) -> Result<(Bytes, Room), WireError> {
+        self.whole(request, limit, &|| WireError::too_long(limit)).await
+    }
+
+    /// A body, within its time. Nothing else is held meanwhile, no worker and no lock.
+    async fn whole(
+        &self,
+        request: Request<Body>,
+        limit: usize,
+        too_large: &(impl Fn() -> WireError + Sync),
+    ) -> Result<(Bytes, Room), WireError> {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > limit) {
-            return Err(WireError::too_large(limit));
+            return Err(too_large());
         }
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let content_type = kind.map(ToOwned::to_owned);
-        let gathered = tokio::time::timeout(self.limits.request, self.gather(request.into_body()));
+        let gathered = self.gather(request.into_body(), limit, too_large);
+        let gathered = tokio::time::timeout(self.limits.request, gathered);
         let (bytes, room) = gathered.await.map_err(|_| WireError::too_slow())??;
-        Ok(Received { bytes, content_type, room: Room(room) })
+        Ok((bytes, Room(room)))
     }
 
-    async fn gather(&self, mut body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), WireError> {
+    async fn gather(
+        &self,
+        mut body: Body,
+        limit: usize,
+        too_large: &(impl Fn() -> WireError + Sync),
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), WireError> {
         let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             // The client went away or broke the protocol: nobody reads the answer.
             let frame = frame.map_err(|_| WireError::malformed_upload())?;
             let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > self.limits.body_bytes {
-                return Err(WireError::too_large(self.limits.body_bytes));
+            if bytes.len() + data.len() > limit {
+                return Err(too_large());
             }
             // Waiting for room would wait for others who wait for room.
             let more = u32::try_from(data.len()).map_err(|_| WireError::busy())?;

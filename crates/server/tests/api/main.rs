@@ -19,6 +19,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod support;
+mod lookup;
 mod notary_changefeed;
 mod notary_handlers;
 mod notary_renewal;

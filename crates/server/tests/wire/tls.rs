@@ -235,6 +235,7 @@ async fn is_served(running: &Running, config: &Arc<ClientConfig>) -> bool {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a file that an operator has")]
 async fn clients_show_a_certificate_where_that_is_asked_for() {
     let server = Running::start(|_| {}).await;
     let [friends, strangers] = [Clients::new(), Clients::new()];
