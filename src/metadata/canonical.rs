@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use memchr::memchr2;
+
 use super::ParseError;
 use super::json::{Number, Value};
 
@@ -58,15 +60,15 @@ fn write(value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), ParseError> {
 /// In quotes.
 pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for run in text.as_bytes().split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
-        match run.split_last() {
-            Some((last @ (b'"' | b'\\'), before)) => {
-                out.extend(before);
-                out.extend([b'\\', *last]);
-            }
-            Some(_) | None => out.extend(run),
-        }
+    let mut rest = text.as_bytes();
+    while let Some((before, [escaped, after @ ..])) =
+        memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at))
+    {
+        out.extend(before);
+        out.extend([b'\\', *escaped]);
+        rest = after;
     }
+    out.extend(rest);
     out.push(b'"');
 }
 

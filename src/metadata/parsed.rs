@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::Document;
 use crate::crypto::{KeyId, SignatureMethod};
 use crate::terms::{UnixTime, Version};
@@ -29,7 +27,7 @@ pub(crate) struct Parsed<B> {
     pub(super) body: B,
     pub(super) document: Document,
     pub(super) expires: UnixTime,
-    pub(super) message: Arc<[u8]>,
+    pub(super) message: Vec<u8>,
     pub(super) signatures: Vec<Signature>,
     pub(super) listed: usize,
 }
@@ -76,7 +74,7 @@ impl<B> Parsed<B> {
     }
 
     /// Message and signatures.
-    pub(super) fn into_signed(self) -> (Arc<[u8]>, Vec<Signature>) {
+    pub(super) fn into_signed(self) -> (Vec<u8>, Vec<Signature>) {
         (self.message, self.signatures)
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::Document;
 use crate::crypto::{sha256, sha512};
 use crate::terms::{RoleName, Sha256, Sha512};
 
@@ -26,6 +27,20 @@ impl FileMeta {
     /// Names exactly these bytes, by both digests.
     pub fn of(bytes: &[u8]) -> Self {
         Self { length: length_of(bytes), sha256: Some(sha256(bytes)), sha512: Some(sha512(bytes)) }
+    }
+
+    /// Names exactly this document, by both digests.
+    pub(crate) fn of_document(document: &Document) -> Self {
+        let (sha256, sha512) = (Some(*document.sha256()), Some(*document.sha512()));
+        Self { length: length_of(document.bytes()), sha256, sha512 }
+    }
+
+    /// Whether this document is meant, as [`Self::matches`] says it of bytes. What was hashed before is not hashed again.
+    pub(crate) fn names(&self, document: &Document) -> bool {
+        (self.sha256.is_some() || self.sha512.is_some())
+            && self.length == length_of(document.bytes())
+            && self.sha256.is_none_or(|listed| listed == *document.sha256())
+            && self.sha512.is_none_or(|listed| listed == *document.sha512())
     }
 
     /// Whether these are the bytes that are meant: the length and every digest that is listed agree.

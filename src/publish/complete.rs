@@ -238,7 +238,7 @@ impl OnlineSigner<'_> {
             Some(set) if set.snapshot.document().sha256() == snapshot.sha256() => {
                 set.timestamp.body().snapshot.clone()
             }
-            Some(_) | None => FileMeta::of(snapshot.bytes()),
+            Some(_) | None => FileMeta::of_document(snapshot),
         };
         let expires = now.after(self.publisher.lifetimes.timestamp);
         let message = write::UnsignedTimestamp::new(version, expires, meta).message();
@@ -256,7 +256,7 @@ impl OnlineSigner<'_> {
             let meta = set.snapshot.body().meta.get(document.role())?;
             (same && meta.sha256.is_some() && meta.sha512.is_some()).then_some(meta)
         });
-        before.cloned().unwrap_or_else(|| FileMeta::of(document.bytes()))
+        before.cloned().unwrap_or_else(|| FileMeta::of_document(document))
     }
 
     fn sign(

@@ -215,7 +215,7 @@ fn named(
     document: &Document,
     passed: Option<&FileMeta>,
 ) -> Result<(), TrustError> {
-    if passed == Some(meta) || meta.matches(document.bytes()) {
+    if passed == Some(meta) || meta.names(document) {
         return Ok(());
     }
     Err(TrustError::WrongContent {

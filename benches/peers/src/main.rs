@@ -5,6 +5,7 @@
 mod contenders;
 mod lookup;
 mod memory;
+mod publish;
 mod questions;
 mod table;
 
@@ -21,10 +22,13 @@ struct Cli {
 enum What {
     /// Lookups of tags: one after the other, independent, and in batches.
     Lookup(lookup::Args),
+    /// Publications into large repositories, beside parsing and hashing the same file.
+    Publish(publish::Args),
 }
 
 fn main() {
     match Cli::parse().what {
         What::Lookup(args) => lookup::run(&args),
+        What::Publish(args) => publish::run(&args),
     }
 }

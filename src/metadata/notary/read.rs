@@ -118,7 +118,7 @@ fn parse<B>(
         signatures.extend(signature(value)?);
     }
     let listed = listed.len();
-    let message = canonical(value, bytes.len())?.into();
+    let message = canonical(value, bytes.len())?;
     let document = Document::new(role, version, bytes);
     Ok(Parsed { body, document, expires, message, signatures, listed })
 }

@@ -76,7 +76,7 @@ pub(crate) fn reopen(document: &Document, limits: &Limits) -> Result<(Vec<u8>, V
         }
     };
     write::embeddable(&message)?;
-    Ok((message.to_vec(), signatures))
+    Ok((message, signatures))
 }
 
 fn text(document: &Document) -> Result<&str, ParseError> {

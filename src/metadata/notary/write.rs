@@ -141,22 +141,21 @@ pub(crate) fn envelope(message: &[u8], signatures: &[Signature]) -> Vec<u8> {
 
 fn escape_html(message: &[u8], out: &mut Vec<u8>) {
     let mut rest = message;
-    while let Some((first, after)) = rest.split_first() {
-        let escape: &[u8] = match (first, after) {
-            (b'<', _) => b"\\u003c",
-            (b'>', _) => b"\\u003e",
-            (b'&', _) => b"\\u0026",
-            (0xe2, [0x80, 0xa8, ..]) => b"\\u2028",
-            (0xe2, [0x80, 0xa9, ..]) => b"\\u2029",
-            _ => {
-                out.push(*first);
-                rest = after;
-                continue;
-            }
+    let first = |rest: &[u8]| rest.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2));
+    while let Some((plain, special)) = first(rest).and_then(|at| rest.split_at_checked(at)) {
+        out.extend(plain);
+        let (escape, after): (&[u8], _) = match special {
+            [b'<', after @ ..] => (b"\\u003c", after),
+            [b'>', after @ ..] => (b"\\u003e", after),
+            [b'&', after @ ..] => (b"\\u0026", after),
+            [0xe2, 0x80, 0xa8, after @ ..] => (b"\\u2028", after),
+            [0xe2, 0x80, 0xa9, after @ ..] => (b"\\u2029", after),
+            other => other.split_at(other.len().min(1)),
         };
         out.extend(escape);
-        rest = if *first == 0xe2 { after.get(2..).unwrap_or_default() } else { after };
+        rest = after;
     }
+    out.extend(rest);
 }
 
 /// Canonical JSON in the making.
