@@ -123,6 +123,6 @@ pub use publish::{
     DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload, Warning,
 };
 pub use storage::{Status, StorageError};
-pub use store::{Options, Store};
+pub use store::{NotInMemory, Options, Store};
 pub use trust::{CompleteSet, TrustError};
 pub use view::{DocumentEntry, Documents, Published, Reader, RoleTarget, View, Which};

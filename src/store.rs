@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Catalog, Lookup};
+use crate::catalog::{Catalog, Lookup, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
 use crate::maintain::{self, Progress, VerifyReport};
@@ -19,6 +19,12 @@ use crate::storage::{Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
 use crate::view::{self, Documents, Published, Reader, View, Which};
+
+/// A repository lives, and has to be loaded before it can be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the repository is not in memory")]
+#[non_exhaustive]
+pub struct NotInMemory;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -248,6 +254,21 @@ impl Store {
     /// Warm: one probe in memory. Cold: one load of the repository. A name that does not live costs no disk read.
     pub fn view(&self, repository: &RepositoryName) -> Result<Option<View>, StorageError> {
         Ok(self.0.publisher.loader.current(repository)?.map(View::new))
+    }
+
+    /// As [`Store::view`], for those who may not wait for a disk: on an event loop, say.
+    ///
+    /// # Errors
+    /// [`NotInMemory`] where the repository is cold.
+    ///
+    /// # Cost
+    /// One probe in memory.
+    pub fn view_in_memory(&self, repository: &RepositoryName) -> Result<Option<View>, NotInMemory> {
+        match self.0.publisher.loader.catalog.visible(repository) {
+            Visible::Not => Ok(None),
+            Visible::Warm(current) => Ok(Some(View::new(current))),
+            Visible::Cold => Err(NotInMemory),
+        }
     }
 
     /// A document that the repository published in its present life, by version or SHA-256, bit for bit.

@@ -83,12 +83,18 @@ fn holds(store: &Store, expected: impl Fn(usize) -> usize, now: UnixTime) {
 fn many_questions_are_answered_as_each_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), u64::MAX);
+    assert_eq!(store.view_in_memory(&name(1).parse().unwrap()).map(|view| view.is_some()), Ok(false));
     fill(&store);
     holds(&store, |_| 0, NOW);
     assert_eq!(store.lookup_many(&[], NOW).unwrap(), []);
     drop(store);
     // Cold.
-    holds(&open(folder.path(), u64::MAX), |_| 0, NOW);
+    let store = open(folder.path(), u64::MAX);
+    let in_memory =
+        || store.view_in_memory(&name(1).parse().unwrap()).map(|view| view.unwrap().revision().get());
+    assert!(in_memory().is_err());
+    holds(&store, |_| 0, NOW);
+    assert_eq!(in_memory(), Ok(1));
 }
 
 #[test]

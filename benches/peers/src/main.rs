@@ -3,6 +3,7 @@
 //! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
 
 mod contenders;
+mod hold;
 mod lookup;
 mod memory;
 mod publish;
@@ -24,11 +25,14 @@ enum What {
     Lookup(lookup::Args),
     /// Publications into large repositories, beside parsing and hashing the same file.
     Publish(publish::Args),
+    /// Calls to a server over many connections, at a rate that is held.
+    Hold(hold::Args),
 }
 
 fn main() {
     match Cli::parse().what {
         What::Lookup(args) => lookup::run(&args),
         What::Publish(args) => publish::run(&args),
+        What::Hold(args) => hold::run(&args),
     }
 }

@@ -108,6 +108,10 @@ impl Renewals {
     }
 
     async fn view(&self, repository: &RepositoryName) -> Result<Option<View>, ReadError> {
+        // Most are, and a worker would cost more than all the rest of an answer.
+        if let Ok(view) = self.0.store.view_in_memory(repository) {
+            return Ok(view);
+        }
         let (store, repository) = (self.0.store.clone(), repository.clone());
         Ok(self.0.workers.read(move || store.view(&repository)).await??)
     }
