@@ -116,7 +116,9 @@ impl Server {
         let Secrets { keys, made } = Plan::new(&settings)?.open()?;
         let certificate = Reloader::new(&settings, clock.now())?;
         let listener = listener.with(certificate.clone());
+        let memory = u64::try_from(settings.limits.memory_bytes).unwrap_or(u64::MAX);
         let options = Options::default().with_online_keys(keys).with_lifetimes(settings.api.lifetimes);
+        let options = options.with_memory(memory);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
         // Last: with the store open, what is there is of a server that is gone.

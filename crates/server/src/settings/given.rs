@@ -124,6 +124,8 @@ given! {
         body_bytes: usize,
         /// See [`super::ServerLimits::bodies_bytes`].
         bodies_bytes: usize,
+        /// See [`super::ServerLimits::memory_bytes`].
+        memory_bytes: usize,
         /// See [`super::ServerLimits::publications`].
         publications: usize,
         /// See [`super::ServerLimits::waiting_publications`].

@@ -92,6 +92,7 @@ impl Settings {
         set(&mut limits.request, span(given_limits.request));
         set(&mut limits.body_bytes, given_limits.body_bytes);
         set(&mut limits.bodies_bytes, given_limits.bodies_bytes);
+        set(&mut limits.memory_bytes, given_limits.memory_bytes);
         set(&mut limits.publications, given_limits.publications);
         set(&mut limits.waiting_publications, given_limits.waiting_publications);
         set(&mut limits.reads, given_limits.reads);
@@ -236,6 +237,9 @@ pub struct ServerLimits {
     /// Bytes of all uploads, from the first that is received until they are answered. Verifying one takes several times
     /// its size beside, for as many as [`Self::publications`].
     pub bodies_bytes: usize,
+    /// About how many bytes of memory the documents of repositories may take. Those that nobody asked for lately are read
+    /// again when somebody does.
+    pub memory_bytes: usize,
     /// Publications that are verified or written at a time.
     pub publications: usize,
     /// Publications that wait for that.
@@ -285,6 +289,7 @@ impl Default for ServerLimits {
             request: Duration::from_mins(2),
             body_bytes: 128 << 20,
             bodies_bytes: 512 << 20,
+            memory_bytes: 256 << 20,
             publications: 32,
             waiting_publications: 512,
             reads: 64,
