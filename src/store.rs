@@ -143,7 +143,9 @@ impl Store {
 
     fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
         let catalog = Arc::new(Catalog::new(storage.end(), options.memory));
-        for (repository, head) in storage.heads() {
+        let heads = storage.heads();
+        catalog.expect(heads.len());
+        for (repository, head) in heads {
             if !head.deleted {
                 catalog.add_cold(&repository, head.position);
             }

@@ -169,6 +169,11 @@ impl Catalog {
         })
     }
 
+    /// Makes room for so many repositories at once.
+    pub(crate) fn expect(&self, repositories: usize) {
+        self.entries.pin().reserve(repositories);
+    }
+
     /// Notes at open that a repository lives, without loading it.
     pub(crate) fn add_cold(&self, repository: &RepositoryName, newest: Position) {
         if let Some(key) = key(repository) {

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use tufstore::terms::{Sha256, UnixTime};
+use tufstore::terms::{RoleName, Sha256, UnixTime};
 use tufstore::{Lookup, Options, Store};
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest};
 
@@ -66,16 +69,22 @@ fn eight(value: &[u8]) -> u64 {
 pub(crate) struct Ours {
     pub(crate) store: Store,
     pub(crate) now: UnixTime,
+    /// Authors of some repositories, which are not the largest.
+    authors: Mutex<Vec<Publisher>>,
 }
 
 impl Ours {
     pub(crate) fn new(folder: &Path, sizes: &[usize]) -> Self {
         let options = Options::default().with_online_keys(SeededOnlineKeys::new("a server"));
         let store = Store::open(folder.join("tufstore"), options.with_memory(64 << 20)).unwrap();
+        let mut authors = Vec::new();
         for (number, size) in sizes.iter().enumerate() {
-            Self::publish(&store, number, *size);
+            let author = Self::publish(&store, number, *size);
+            if number % 250 == 125 {
+                authors.push(author);
+            }
         }
-        Self { store, now: NOW }
+        Self { store, now: NOW, authors: Mutex::new(authors) }
     }
 
     fn publish(store: &Store, number: usize, size: usize) -> Publisher {
@@ -85,6 +94,29 @@ impl Ours {
         publisher.tag(&tags);
         publisher.publish(store).unwrap();
         publisher
+    }
+}
+
+impl Ours {
+    /// Moves a tag of one repository after the other, until `ended`: how often a second.
+    pub(crate) fn publish_on(&self, rate: u32, ended: &AtomicBool) -> f64 {
+        let mut authors = self.authors.lock().unwrap();
+        let began = Instant::now();
+        let mut count = 0;
+        for at in (0..authors.len()).cycle() {
+            if ended.load(Ordering::Relaxed) {
+                break;
+            }
+            // What the tag stood for before, so that the answers stay.
+            authors[at].set_now(self.now.after(Duration::from_secs(count.into())));
+            authors[at].tag(&[(&tag(0), content(125 + 250 * at, 0))]);
+            let receipt = authors[at].publish(&self.store).unwrap();
+            assert!(receipt.documents.iter().any(|(role, ..)| *role == RoleName::Targets));
+            count += 1;
+            let due = began + Duration::from_secs(1) / rate * count;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        f64::from(count) / began.elapsed().as_secs_f64()
     }
 }
 

@@ -2,6 +2,8 @@
 //! *batch* (of 32, where there is such a call).
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use crate::contenders::{Ask, Contender, Dash, Lmdb, Ours, Papaya, Redb, Sled, Sqlite, Std};
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// Only this engine, and papaya to compare with.
     #[arg(long)]
     alone: bool,
+    /// Only this engine, quiet and while another thread publishes that often a second.
+    #[arg(long)]
+    publishing: Option<u32>,
 }
 
 struct Held {
@@ -43,6 +48,9 @@ pub(crate) fn run(args: &Args) {
     let all: usize = sizes.iter().sum();
     println!("{all} tags over {} repositories, the largest of {}", sizes.len(), sizes.iter().max().unwrap());
     let folder = tempfile::tempdir().unwrap();
+    if let Some(rate) = args.publishing {
+        return beside_publications(args, &Ours::new(folder.path(), &sizes), &sizes, rate);
+    }
     let mut held: Vec<Held> = Vec::new();
     let mut hold = |make: &dyn Fn() -> Box<dyn Contender>| {
         let before = memory::resident();
@@ -74,6 +82,46 @@ pub(crate) fn run(args: &Args) {
         let questions = Questions::new(&sizes, args.questions * 2, spread, kind);
         compare(args, &held, &memory, &questions, kind == Kind::Hit, title);
     }
+}
+
+/// Lookups in turns: while nothing is published, and while another thread publishes.
+fn beside_publications(args: &Args, ours: &Ours, sizes: &[usize], rate: u32) {
+    let questions = Questions::new(sizes, args.questions * 2, Spread::Uniform, Kind::Hit);
+    let nanoseconds = |work: &mut dyn FnMut()| {
+        let began = Instant::now();
+        work();
+        began.elapsed().as_nanos() as f64 / args.questions as f64
+    };
+    let mut measured: [[Vec<f64>; 3]; 2] = Default::default();
+    let mut published = Vec::new();
+    for round in 0..args.rounds {
+        let start = round * 7919;
+        for (busy, measured) in [false, true].into_iter().zip(&mut measured) {
+            let ended = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let publisher = busy.then(|| scope.spawn(|| ours.publish_on(rate, &ended)));
+                ours.stretch(&mut |ask| {
+                    measured[0].push(nanoseconds(&mut || chain(ask, &questions, start, args.questions, true)));
+                });
+                ours.stretch(&mut |ask| {
+                    measured[1].push(nanoseconds(&mut || independently(ask, &questions, start, args.questions)));
+                });
+                measured[2].push(nanoseconds(&mut || batches(ours, &questions, start, args.questions)));
+                ended.store(true, Ordering::Relaxed);
+                published.extend(publisher.map(|publisher| publisher.join().unwrap()));
+            });
+        }
+    }
+    let [quiet, busy] = measured.map(|each| each.map(table::median));
+    let row = |name: &str, values: [f64; 3]| {
+        [vec![name.to_owned()], values.map(|value| format!("{value:.2}")).to_vec()].concat()
+    };
+    let rows = [
+        row("quiet, ns", quiet),
+        row(&format!("with {:.0} publications a second, ns", table::median(published)), busy),
+        row("ratio", [busy[0] / quiet[0], busy[1] / quiet[1], busy[2] / quiet[2]]),
+    ];
+    table::print("lookups beside publications, uniform hits", &["", "chain", "loop", "batch"], &rows);
 }
 
 /// What is measured of each: medians of several rounds, in nanoseconds a lookup.

@@ -6,6 +6,7 @@ mod contenders;
 mod hold;
 mod lookup;
 mod memory;
+mod open;
 mod publish;
 mod questions;
 mod table;
@@ -25,6 +26,8 @@ enum What {
     Lookup(lookup::Args),
     /// Publications into large repositories, beside parsing and hashing the same file.
     Publish(publish::Args),
+    /// Opening a store, and the first lookup in it.
+    Open(open::Args),
     /// Calls to a server over many connections, at a rate that is held.
     Hold(hold::Args),
 }
@@ -33,6 +36,7 @@ fn main() {
     match Cli::parse().what {
         What::Lookup(args) => lookup::run(&args),
         What::Publish(args) => publish::run(&args),
+        What::Open(args) => open::run(&args),
         What::Hold(args) => hold::run(&args),
     }
 }
