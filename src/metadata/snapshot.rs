@@ -37,10 +37,7 @@ impl FileMeta {
 
     /// Whether this document is meant, as [`Self::matches`] says it of bytes. What was hashed before is not hashed again.
     pub(crate) fn names(&self, document: &Document) -> bool {
-        (self.sha256.is_some() || self.sha512.is_some())
-            && self.length == length_of(document.bytes())
-            && self.sha256.is_none_or(|listed| listed == *document.sha256())
-            && self.sha512.is_none_or(|listed| listed == *document.sha512())
+        self.agrees(document.bytes(), || *document.sha256(), || *document.sha512())
     }
 
     /// Whether these are the bytes that are meant: the length and every digest that is listed agree.
@@ -48,10 +45,15 @@ impl FileMeta {
     /// # Cost
     /// One hash of `bytes` for each digest listed, none if the length differs.
     pub fn matches(&self, bytes: &[u8]) -> bool {
+        self.agrees(bytes, || sha256(bytes), || sha512(bytes))
+    }
+
+    /// Whether length and listed digests are those of `bytes`, which are hashed only if they have to be.
+    fn agrees(&self, bytes: &[u8], sha256: impl FnOnce() -> Sha256, sha512: impl FnOnce() -> Sha512) -> bool {
         (self.sha256.is_some() || self.sha512.is_some())
             && self.length == length_of(bytes)
-            && self.sha256.is_none_or(|listed| listed == sha256(bytes))
-            && self.sha512.is_none_or(|listed| listed == sha512(bytes))
+            && self.sha256.is_none_or(|listed| listed == sha256())
+            && self.sha512.is_none_or(|listed| listed == sha512())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderValue, Request, Response, header};
 use serde::{Deserialize, Serialize};
@@ -13,12 +12,13 @@ use tufstore::{Lookup, SignedIn, Store};
 use super::WireError;
 use crate::metrics;
 use crate::service::Service;
+use crate::settings::ApiSettings;
 use crate::text::chain;
 
 /// Names in one call.
 const MOST: usize = 1_000;
 /// Bytes of a call: what the longest names need.
-pub(super) const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 1 << 20;
 /// What the call takes and answers, for tools.
 const DESCRIPTION: &str = include_str!("openapi.json");
 
@@ -78,18 +78,29 @@ impl From<Lookup> for Status {
 
 pub(super) async fn lookup(service: &Service, request: Request<Body>) -> Result<Response<Body>, WireError> {
     let (body, _room) = service.bodies.receive_short(request, LONGEST).await?;
-    let (answers, expired) = look(service, body.clone()).await?;
-    if expired.is_empty() {
-        return Ok(json(answers));
-    }
+    let (store, now, settings) = (service.store.clone(), service.clock.now(), service.settings.clone());
+    let first = service.workers.read(move || {
+        let looked = Looked::new(&store, now, &settings, &body)?;
+        Ok::<_, WireError>(looked.finish())
+    });
+    let mut looked = match first.await?? {
+        Finished::Written(answers) => return Ok(json(answers)),
+        Finished::Expired(looked) => looked,
+    };
     // What the server signs itself is signed anew before it is said to have expired; whoever waits, waits for all at once.
+    let expired = looked.expired();
     let renewals = expired.iter().map(|repository| async move {
         if let Err(error) = service.renewals.current(repository).await {
             tracing::warn!(%repository, error = %chain(&error), "not renewed before a lookup");
         }
     });
     join_all(renewals).await;
-    Ok(json(look(service, body).await?.0))
+    let (store, now) = (service.store.clone(), service.clock.now());
+    let again = service.workers.read(move || {
+        looked.ask_again(&store, now)?;
+        Ok::<_, WireError>(looked.write())
+    });
+    Ok(json(again.await??))
 }
 
 /// How the calls of this API look, as `OpenAPI` has it.
@@ -97,42 +108,65 @@ pub(super) fn description() -> Response<Body> {
     json(DESCRIPTION)
 }
 
-async fn look(service: &Service, body: Bytes) -> Result<(Vec<u8>, BTreeSet<RepositoryName>), WireError> {
-    let (store, now) = (service.store.clone(), service.clock.now());
-    let prefixes = service.settings.gun_prefixes.clone();
-    service.workers.read(move || answer(&store, now, &prefixes, &body)).await?
+/// What was asked for, and the answers in the same order.
+struct Looked {
+    images: Vec<Image>,
+    lookups: Vec<Lookup>,
 }
 
-/// The answers as they are written down, and the repositories of which something has expired.
-fn answer(
-    store: &Store,
-    now: UnixTime,
-    prefixes: &[String],
-    body: &[u8],
-) -> Result<(Vec<u8>, BTreeSet<RepositoryName>), WireError> {
-    let Call { images } =
-        serde_json::from_slice(body).map_err(|error| WireError::unreadable(error.to_string()))?;
-    if !(1..=MOST).contains(&images.len()) {
-        let why = format!("{} images were asked for; a call takes 1 to {MOST}", images.len());
-        return Err(WireError::invalid_parameters(Some(why)));
-    }
-    let questions: Vec<_> =
-        images.iter().map(|image| (image.repository.as_str(), image.tag.as_str())).collect();
-    let lookups = store.lookup_many(&questions, now)?;
-    metrics::looked_up(images.len());
-    let mut expired = BTreeSet::new();
-    let answers = images.into_iter().zip(lookups).map(|(image, lookup)| {
-        let served =
-            prefixes.is_empty() || prefixes.iter().any(|prefix| image.repository.starts_with(prefix));
-        let lookup = if served { lookup } else { Lookup::NoSuchRepository };
-        if let (Lookup::Expired { .. }, Ok(repository)) = (&lookup, image.repository.parse()) {
-            expired.insert(repository);
+enum Finished {
+    /// As it is sent.
+    Written(Vec<u8>),
+    /// Something has expired, and may be renewed.
+    Expired(Looked),
+}
+
+impl Looked {
+    fn new(store: &Store, now: UnixTime, settings: &ApiSettings, body: &[u8]) -> Result<Self, WireError> {
+        let Call { images } =
+            serde_json::from_slice(body).map_err(|error| WireError::unreadable(error.to_string()))?;
+        if !(1..=MOST).contains(&images.len()) {
+            let why = format!("{} images were asked for; a call takes 1 to {MOST}", images.len());
+            return Err(WireError::invalid_parameters(Some(why)));
         }
-        Answer { image, status: lookup.into() }
-    });
-    let answers = Answers { images: answers.collect() };
-    // It holds nothing but texts and numbers.
-    Ok((serde_json::to_vec(&answers).unwrap_or_default(), expired))
+        // What is not served is asked for under a name that nothing has.
+        let served = |image: &Image| settings.serves(&image.repository);
+        let questions: Vec<_> = images
+            .iter()
+            .map(|image| (if served(image) { image.repository.as_str() } else { "" }, image.tag.as_str()))
+            .collect();
+        let lookups = store.lookup_many(&questions, now)?;
+        metrics::looked_up(images.len());
+        Ok(Self { images, lookups })
+    }
+
+    fn finish(self) -> Finished {
+        let expired = self.lookups.iter().any(|lookup| matches!(lookup, Lookup::Expired { .. }));
+        if expired { Finished::Expired(self) } else { Finished::Written(self.write()) }
+    }
+
+    /// The repositories of which something has expired.
+    fn expired(&self) -> BTreeSet<RepositoryName> {
+        let each = self.images.iter().zip(&self.lookups);
+        let expired = each.filter(|(_, lookup)| matches!(lookup, Lookup::Expired { .. }));
+        expired.filter_map(|(image, _)| image.repository.parse().ok()).collect()
+    }
+
+    fn ask_again(&mut self, store: &Store, now: UnixTime) -> Result<(), WireError> {
+        for (image, lookup) in self.images.iter().zip(&mut self.lookups) {
+            if matches!(lookup, Lookup::Expired { .. }) {
+                *lookup = store.lookup(&image.repository, &image.tag, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(self) -> Vec<u8> {
+        let each = self.images.into_iter().zip(self.lookups);
+        let images = each.map(|(image, lookup)| Answer { image, status: lookup.into() }).collect();
+        // It holds nothing but texts and numbers.
+        serde_json::to_vec(&Answers { images }).unwrap_or_default()
+    }
 }
 
 fn json(body: impl Into<Body>) -> Response<Body> {

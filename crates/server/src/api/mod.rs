@@ -64,11 +64,9 @@ async fn dispatch(
 ) -> Result<Response<Body>, WireError> {
     match route {
         Route::Repository { repository, operation } => {
-            let prefixes = &service.settings.gun_prefixes;
-            if !prefixes.is_empty() && !prefixes.iter().any(|prefix| repository.as_str().starts_with(prefix))
-            {
+            if !service.settings.serves(repository.as_str()) {
                 return Err(if operation == Operation::Publish {
-                    WireError::foreign(prefixes)
+                    WireError::foreign(&service.settings.gun_prefixes)
                 } else {
                     WireError::no_route()
                 });

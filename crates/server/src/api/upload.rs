@@ -52,7 +52,7 @@ impl Bodies {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let content_type = kind.map(ToOwned::to_owned);
         let limit = self.limits.body_bytes;
-        let (bytes, room) = self.whole(request, limit, &|| WireError::too_large(limit)).await?;
+        let (bytes, room) = self.whole(request, limit, WireError::too_large(limit)).await?;
         Ok(Received { bytes, content_type, room })
     }
 
@@ -62,7 +62,7 @@ impl Bodies {
         request: Request<Body>,
         limit: usize,
     ) -> Result<(Bytes, Room), WireError> {
-        self.whole(request, limit, &|| WireError::too_long(limit)).await
+        self.whole(request, limit, WireError::too_long(limit)).await
     }
 
     /// A body, within its time. Nothing else is held meanwhile, no worker and no lock.
@@ -70,12 +70,12 @@ impl Bodies {
         &self,
         request: Request<Body>,
         limit: usize,
-        too_large: &(impl Fn() -> WireError + Sync),
+        too_large: WireError,
     ) -> Result<(Bytes, Room), WireError> {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > limit) {
-            return Err(too_large());
+            return Err(too_large);
         }
         let gathered = self.gather(request.into_body(), limit, too_large);
         let gathered = tokio::time::timeout(self.limits.request, gathered);
@@ -87,7 +87,7 @@ impl Bodies {
         &self,
         mut body: Body,
         limit: usize,
-        too_large: &(impl Fn() -> WireError + Sync),
+        too_large: WireError,
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), WireError> {
         let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
@@ -96,7 +96,7 @@ impl Bodies {
             let frame = frame.map_err(|_| WireError::malformed_upload())?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > limit {
-                return Err(too_large());
+                return Err(too_large);
             }
             // Waiting for room would wait for others who wait for room.
             let more = u32::try_from(data.len()).map_err(|_| WireError::busy())?;

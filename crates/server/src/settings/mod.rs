@@ -312,6 +312,14 @@ pub struct ApiSettings {
     pub lifetimes: Lifetimes,
 }
 
+impl ApiSettings {
+    /// Whether repositories of this name are served at all.
+    pub(crate) fn serves(&self, repository: &str) -> bool {
+        let prefixes = &self.gun_prefixes;
+        prefixes.is_empty() || prefixes.iter().any(|prefix| repository.starts_with(prefix))
+    }
+}
+
 /// What caches are told, in seconds; 0 forbids them to keep anything.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
