@@ -1,5 +1,6 @@
 //! Doors for the fuzz targets in `fuzz/`: what is reached by hostile bytes. Not part of the API.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_t
 use crate::recover::Attachment;
 use crate::storage::device::{Device, MemoryDevice};
 use crate::storage::local::{Behind, LocalOptions, LocalStorage, hostile};
-use crate::storage::{Commit, Record, Storage, StorageError};
+use crate::storage::{Commit, Record, Storage, StorageError, StoredDocument};
 use crate::store::{Options, Store};
 use crate::terms::{Position, RepositoryName, RoleName, Sha256, UnixTime};
 
@@ -64,6 +65,7 @@ impl Records {
     pub fn recover(&self, alter: &mut dyn FnMut(&mut Vec<u8>)) {
         let device = MemoryDevice::new();
         let storage = local(Arc::new(device.clone())).expect("an empty store");
+        let mut newest: HashMap<(RepositoryName, RoleName), StoredDocument> = HashMap::new();
         for record in &self.0 {
             let mut record = record.clone();
             record.attachment = altered(&record.attachment, alter);
@@ -72,7 +74,12 @@ impl Records {
                 document.sha256 = sha256(&document.bytes);
             }
             let base = storage.head(&record.repository).map(|head| (head.incarnation, head.revision));
-            drop(storage.commit(vec![Commit { base, record }]));
+            let of = |document: &StoredDocument| (record.repository.clone(), document.role.clone());
+            let replaced = record.documents.iter().filter_map(|document| newest.get(&of(document)).cloned());
+            let replaced = replaced.collect();
+            newest.extend(record.documents.iter().map(|document| (of(document), document.clone())));
+            let prepared = storage.prepare(Commit { base, replaced, record }).expect("what can be packed");
+            drop(storage.commit(vec![prepared]));
         }
         drop(storage);
         let store = Store::open_on(Arc::new(device), Options::default()).expect("a journal that checks");

@@ -143,7 +143,7 @@ fn online_keys(
     repository: &RepositoryName,
     position: Position,
 ) -> Result<Vec<SealedKey>, StorageError> {
-    match Attachment::decode(&storage.record(position)?.attachment)?.online {
+    match Attachment::decode(&storage.attachment(position)?)?.online {
         Online::Here(keys) => Ok(keys),
         Online::None | Online::At(_) => {
             Err(corrupt(repository, "the record that should hold its keys does not"))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::install::{Committed, install};
-use super::stage::Staged;
+use super::stage::{Ready, Staged};
 use crate::catalog::Catalog;
 use crate::storage::{Outcome, Storage, StorageError};
 use crate::sync::{Condvar, Mutex, Stopwatch};
@@ -21,7 +21,7 @@ pub(crate) struct Committer {
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<(u64, Staged)>,
+    waiting: Vec<(u64, Ready)>,
     answers: HashMap<u64, Result<Answer, StorageError>>,
     leading: bool,
     tickets: u64,
@@ -42,10 +42,11 @@ impl Committer {
 
     /// Returns when `staged` is on disk and visible, or refused, or its outcome is unknown.
     pub(crate) fn commit(&self, staged: Staged) -> Result<Answer, StorageError> {
+        let ready = staged.prepare(&*self.storage)?;
         let mut queue = self.queue.lock();
         let ticket = queue.tickets;
         queue.tickets += 1;
-        queue.waiting.push((ticket, staged));
+        queue.waiting.push((ticket, ready));
         loop {
             if let Some(answer) = queue.answers.remove(&ticket) {
                 return answer;
@@ -66,18 +67,18 @@ impl Committer {
         }
     }
 
-    fn run(&self, group: Vec<(u64, Staged)>) -> Vec<(u64, Result<Answer, StorageError>)> {
-        let commits = group.iter().map(|(_, staged)| staged.commit.clone()).collect();
+    fn run(&self, group: Vec<(u64, Ready)>) -> Vec<(u64, Result<Answer, StorageError>)> {
+        let commits = group.iter().map(|(_, ready)| ready.prepared.clone()).collect();
         let watch = Stopwatch::start();
         let mut outcomes = self.storage.commit(commits);
         metrics::histogram!("tufstore_commit_seconds").record(watch.elapsed());
         metrics::counter!("tufstore_commits_total").increment(group.len().try_into().unwrap_or(u64::MAX));
         let lost = || Outcome::Unknown(StorageError::Bug("a commit went without an outcome"));
         outcomes.resize_with(group.len(), lost);
-        let answer = |((ticket, staged), outcome)| {
+        let answer = |((ticket, ready), outcome)| {
             let answer = match outcome {
                 Outcome::Committed(position) => {
-                    Ok(Answer::Committed(install(staged, position, &self.catalog)))
+                    Ok(Answer::Committed(install(ready, position, &self.catalog)))
                 }
                 Outcome::Conflict => Ok(Answer::Moved),
                 Outcome::Unknown(error) => Err(error),

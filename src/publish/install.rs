@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stage::{OnlineAt, Staged};
+use super::stage::{OnlineAt, Ready};
 use super::{Receipt, Warning};
 use crate::catalog::{Catalog, Current};
 use crate::storage::Record;
@@ -16,9 +16,9 @@ pub(crate) struct Committed {
 }
 
 /// Shows what was just written. The committer alone calls this, in the order of positions.
-pub(super) fn install(staged: Staged, position: Position, catalog: &Catalog) -> Committed {
-    let Staged { commit, next, warnings } = staged;
-    let repository = &commit.record.repository;
+pub(super) fn install(ready: Ready, position: Position, catalog: &Catalog) -> Committed {
+    let Ready { prepared, next, warnings } = ready;
+    let repository = &prepared.record.repository;
     match next {
         Some(next) => {
             let online_at = match next.online {
@@ -30,7 +30,7 @@ pub(super) fn install(staged: Staged, position: Position, catalog: &Catalog) -> 
         None => catalog.remove(repository),
     }
     catalog.arrivals().announce(position);
-    Committed { position, record: commit.record, warnings }
+    Committed { position, record: prepared.record, warnings }
 }
 
 /// What the publisher is told.

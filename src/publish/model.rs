@@ -14,8 +14,8 @@ use super::stage::{Next, OnlineAt, Staged};
 use crate::catalog::{Catalog, State, Visible};
 use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Record, RecordHeader, RecordKind, Status, Storage, StorageError,
-    Wanted,
+    Commit, Damage, Found, Head, Outcome, Prepared, Record, RecordHeader, RecordKind, Status, Storage,
+    StorageError, Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
@@ -39,11 +39,16 @@ impl Double {
 }
 
 impl Storage for Double {
-    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome> {
+    fn prepare(&self, commit: Commit) -> Result<Prepared, StorageError> {
+        let Commit { base, record, .. } = commit;
+        Ok(Prepared { base, record, payload: Arc::default() })
+    }
+
+    fn commit(&self, group: Vec<Prepared>) -> Vec<Outcome> {
         let mut written = self.0.lock();
         let outcomes = group
             .into_iter()
-            .map(|Commit { base, record }| {
+            .map(|Prepared { base, record, .. }| {
                 let head = written.heads.get(&record.repository);
                 if head.map(|head| (head.incarnation, head.revision)) != base {
                     return Outcome::Conflict;
@@ -77,6 +82,10 @@ impl Storage for Double {
     }
 
     fn record(&self, _: Position) -> Result<Record, StorageError> {
+        Err(StorageError::Bug("the stand-in keeps no records"))
+    }
+
+    fn attachment(&self, _: Position) -> Result<Arc<[u8]>, StorageError> {
         Err(StorageError::Bug("the stand-in keeps no records"))
     }
 
@@ -162,7 +171,8 @@ impl World {
         };
         let base =
             base.map(|(incarnation, revision)| (Incarnation::new(incarnation), Revision::new(revision)));
-        let staged = Staged { commit: Commit { base, record }, next, warnings: Vec::new() };
+        let staged =
+            Staged { commit: Commit { base, replaced: Vec::new(), record }, next, warnings: Vec::new() };
         match self.committer.commit(staged).unwrap() {
             Answer::Committed(_) => true,
             Answer::Moved => false,

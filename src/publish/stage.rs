@@ -1,13 +1,16 @@
 //! `Complete` to `Staged`: the record to write and the state to show, so that after the write nothing can fail.
 
+use std::sync::Arc;
+
 use super::Warning;
 use super::base::Base;
 use super::complete::Complete;
 use crate::catalog::State;
+use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
-use crate::storage::{Commit, Record, RecordKind, StorageError, StoredDocument};
+use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
-use crate::trust::Delegated;
+use crate::trust::{Delegated, Set};
 
 /// Ready to be written and shown.
 #[derive(Debug)]
@@ -16,6 +19,21 @@ pub(crate) struct Staged {
     /// `None`: the repository's life ends.
     pub(super) next: Option<Next>,
     pub(super) warnings: Vec<Warning>,
+}
+
+/// With the record as it will be written: nothing is left to do but to write it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(super) prepared: Prepared,
+    pub(super) next: Option<Next>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl Staged {
+    pub(super) fn prepare(self, storage: &dyn Storage) -> Result<Ready, StorageError> {
+        let Self { commit, next, warnings } = self;
+        Ok(Ready { prepared: storage.prepare(commit)?, next, warnings })
+    }
 }
 
 /// The state that follows, still without a position.
@@ -66,21 +84,24 @@ pub(crate) fn stage(complete: Complete, base: &Base, now: UnixTime) -> Result<St
         revision: base.revision().next(),
         time: now,
         timestamp: Some((timestamp.version(), *timestamp.sha256())),
-        documents: new
-            .iter()
-            .map(|document| StoredDocument {
-                role: document.role().clone(),
-                version: document.version(),
-                sha256: *document.sha256(),
-                bytes: document.bytes().clone(),
-            })
-            .collect(),
+        documents: new.iter().map(stored).collect(),
         attachment: attachment.encode()?,
     };
+    let replaced = base.set().into_iter().flat_map(Set::documents);
+    let replaced = replaced.filter(|document| is_new(document.role())).map(stored).collect();
     let before = base.current().map(|current| &current.state);
     let state = State::new(record.incarnation, record.revision, record.time, set, online.into(), before);
     let next = Some(Next { state, online: online_at });
-    Ok(Staged { commit: Commit { base: base.guard(), record }, next, warnings })
+    Ok(Staged { commit: Commit { base: base.guard(), replaced, record }, next, warnings })
+}
+
+fn stored(document: &Document) -> StoredDocument {
+    StoredDocument {
+        role: document.role().clone(),
+        version: document.version(),
+        sha256: *document.sha256(),
+        bytes: Arc::clone(document.bytes()),
+    }
 }
 
 /// Builds the record that ends a repository's life.
@@ -95,5 +116,6 @@ pub(super) fn stage_deletion(repository: &RepositoryName, base: &Base, now: Unix
         documents: Vec::new(),
         attachment: [].into(),
     };
-    Staged { commit: Commit { base: base.guard(), record }, next: None, warnings: Vec::new() }
+    let commit = Commit { base: base.guard(), replaced: Vec::new(), record };
+    Staged { commit, next: None, warnings: Vec::new() }
 }

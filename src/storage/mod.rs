@@ -10,7 +10,7 @@ pub(crate) mod local;
 mod error;
 
 pub use error::StorageError;
-pub(crate) use local::{decode_attachment, encode_attachment};
+pub(crate) use local::{Payload, decode_attachment, encode_attachment};
 
 use std::sync::Arc;
 
@@ -74,7 +74,18 @@ pub(crate) struct Commit {
     /// The repository's incarnation and revision when this was staged; `None` if it had never lived.
     /// A first record of a new life names the deleted life it follows.
     pub(crate) base: Option<(Incarnation, Revision)>,
+    /// The files whose place the record's documents take: what they are probably alike. For size alone.
+    pub(crate) replaced: Vec<StoredDocument>,
     pub(crate) record: Record,
+}
+
+/// A commit that has nothing left to do but to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) base: Option<(Incarnation, Revision)>,
+    pub(crate) record: Record,
+    /// The record as the storage that prepared it keeps it.
+    pub(crate) payload: Arc<Payload>,
 }
 
 /// What became of one [`Commit`] of a group. Never a guess.
@@ -175,12 +186,18 @@ pub(crate) trait Storage: Send + Sync + 'static {
     /// The head of one repository. Memory only.
     fn head(&self, repository: &RepositoryName) -> Option<Head>;
 
+    /// Does what takes time and needs no order, in the caller's thread.
+    fn prepare(&self, commit: Commit) -> Result<Prepared, StorageError>;
+
     /// Commits a group in order, one durable write for all. One outcome for each commit, in order. A commit sees those
     /// before it in the group: the second of two on one base conflicts.
-    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome>;
+    fn commit(&self, group: Vec<Prepared>) -> Vec<Outcome>;
 
     /// One record whole, every digest checked.
     fn record(&self, position: Position) -> Result<Record, StorageError>;
+
+    /// What a record holds beside its documents.
+    fn attachment(&self, position: Position) -> Result<Arc<[u8]>, StorageError>;
 
     /// A document of the current life of `repository`. `None` only if the journal proves that there is none.
     fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError>;

@@ -1,9 +1,10 @@
 //! Values to bytes and back: the only file that knows bincode, and `docs/format.md` outlives it.
 //!
-//! Integers are little-endian and of fixed width, so a value has one encoding. Decoding is total: whatever the bytes, it
-//! ends with the value that encodes to just them, or with [`Undecodable`].
+//! Integers are little-endian: in a checkpoint of fixed width, in record headers and attachments as short as they can be.
+//! Decoding is total: whatever the bytes, it ends with the value that encodes to just them, or with [`Undecodable`].
 
-use bincode::config::{self, Config};
+use bincode::config::{self, Config, Configuration, Limit, LittleEndian, Varint};
+use bincode::enc::write::SizeWriter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,23 +16,19 @@ const HEADER_LIMIT: usize = 16 << 20;
 /// How long an encoded checkpoint may be: about a thousand million records.
 const CHECKPOINT_LIMIT: usize = 16 << 30;
 
+const SHORT_INTEGERS: Configuration<LittleEndian, Varint, Limit<HEADER_LIMIT>> =
+    config::standard().with_little_endian().with_variable_int_encoding().with_limit::<HEADER_LIMIT>();
+
 /// Not what an encoder wrote.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Undecodable;
 
 pub(super) fn encode_header(header: &RecordHeader) -> Result<Vec<u8>, StorageError> {
-    encode(
-        header,
-        HEADER_LIMIT,
-        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
-    )
+    encode(header, HEADER_LIMIT, SHORT_INTEGERS)
 }
 
 pub(super) fn decode_header(bytes: &[u8]) -> Result<RecordHeader, Undecodable> {
-    decode(
-        bytes,
-        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
-    )
+    decode(bytes, SHORT_INTEGERS)
 }
 
 pub(super) fn encode_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<u8>, StorageError> {
@@ -58,20 +55,12 @@ pub(super) fn decode_checkpoint(bytes: &[u8]) -> Result<Checkpoint, Undecodable>
 
 /// Encodes what the layer above puts beside a record's documents.
 pub(crate) fn encode_attachment(attachment: &impl Serialize) -> Result<Vec<u8>, StorageError> {
-    encode(
-        attachment,
-        HEADER_LIMIT,
-        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
-    )
+    encode(attachment, HEADER_LIMIT, SHORT_INTEGERS)
 }
 
 /// Decodes what [`encode_attachment`] made.
-pub(crate) fn decode_attachment<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StorageError> {
-    decode(
-        bytes,
-        config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<HEADER_LIMIT>(),
-    )
-    .map_err(|Undecodable| StorageError::Corrupt {
+pub(crate) fn decode_attachment<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StorageError> {
+    decode(bytes, SHORT_INTEGERS).map_err(|Undecodable| StorageError::Corrupt {
         place: "a record's attachment".to_owned(),
         repository: None,
         finding: "cannot be decoded, although its checksum agrees",
@@ -87,10 +76,21 @@ fn encode<C: Config>(value: &impl Serialize, limit: usize, config: C) -> Result<
     }
 }
 
-fn decode<T: DeserializeOwned, C: Config>(bytes: &[u8], config: C) -> Result<T, Undecodable> {
-    match bincode::serde::decode_from_slice(bytes, config) {
-        Ok((value, used)) if used == bytes.len() => Ok(value),
-        Ok(_) | Err(_) => Err(Undecodable),
+fn decode<T: DeserializeOwned + Serialize, C: Config + Copy>(
+    bytes: &[u8],
+    config: C,
+) -> Result<T, Undecodable> {
+    let Ok((value, used)) = bincode::serde::decode_from_slice::<T, C>(bytes, config) else {
+        return Err(Undecodable);
+    };
+    // A short integer may be written longer than it has to be, and nothing else in more than one way: so the value's own
+    // encoding is as long as these bytes only if it is these bytes.
+    let mut size = SizeWriter::default();
+    let sized = bincode::serde::encode_into_writer(&value, &mut size, config);
+    if used == bytes.len() && sized.is_ok() && size.bytes_written == used {
+        Ok(value)
+    } else {
+        Err(Undecodable)
     }
 }
 

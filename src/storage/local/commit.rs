@@ -2,9 +2,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::storage::local::heads::{Step, follow};
 use crate::storage::local::index::Reached;
-use crate::storage::local::journal::{Appender, payload_length};
+use crate::storage::local::journal::Appender;
 use crate::storage::local::{LocalStorage, catch_up};
-use crate::storage::{Commit, Head, Outcome, Record, StorageError};
+use crate::storage::{Head, Outcome, Prepared, StorageError};
 use crate::terms::RepositoryName;
 
 /// Above so many bytes, what waits is written as several groups.
@@ -20,18 +20,18 @@ struct Admitted {
     /// Heads as they will be, of repositories in this group.
     heads: HashMap<RepositoryName, Head>,
     /// With their places in the group.
-    waiting: Vec<(usize, Record)>,
+    waiting: Vec<(usize, Prepared)>,
     bytes: usize,
 }
 
 impl LocalStorage {
-    pub(super) fn commit_group(&self, group: Vec<Commit>) -> Vec<Outcome> {
+    pub(super) fn commit_group(&self, group: Vec<Prepared>) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Conflict; group.len()];
         let mut writer = self.journal.appender();
         let mut admitted = Admitted { heads: HashMap::new(), waiting: Vec::new(), bytes: 0 };
         for (place, commit) in group.into_iter().enumerate() {
             match self.admit(&mut admitted, &commit) {
-                Ok(true) => admitted.waiting.push((place, commit.record)),
+                Ok(true) => admitted.waiting.push((place, commit)),
                 Ok(false) => {}
                 Err(error) => set(&mut outcomes, place, Outcome::Unknown(error)),
             }
@@ -52,7 +52,7 @@ impl LocalStorage {
 
     /// Whether a commit was staged on its repository's head as it is after those before it. An error if it breaks the
     /// rules even so.
-    fn admit(&self, admitted: &mut Admitted, commit: &Commit) -> Result<bool, StorageError> {
+    fn admit(&self, admitted: &mut Admitted, commit: &Prepared) -> Result<bool, StorageError> {
         let record = &commit.record;
         let durable = self.heads.get(&record.repository);
         let head = admitted.heads.get(&record.repository).or(durable.as_ref());
@@ -66,7 +66,7 @@ impl LocalStorage {
         if !record.documents.iter().all(|document| named.insert((&document.role, document.version))) {
             return Err(StorageError::Bug("a record with two documents of one role and version"));
         }
-        let bytes = payload_length(record);
+        let bytes = commit.payload.bytes.len();
         if bytes > LARGEST_RECORD {
             return Err(StorageError::Bug("a record of more than a gibibyte"));
         }
@@ -89,7 +89,9 @@ impl LocalStorage {
         if waiting.is_empty() {
             return;
         }
-        let appended = match writer.append(waiting.iter().map(|(_, record)| record)) {
+        let records =
+            waiting.iter().map(|(_, prepared)| (&prepared.record, prepared.payload.bytes.as_slice()));
+        let appended = match writer.append(records) {
             Ok(appended) => appended,
             Err(error) => {
                 for (place, _) in waiting {
@@ -102,8 +104,9 @@ impl LocalStorage {
         };
         let mut entries = Vec::new();
         let mut reached = None;
-        for ((place, _), appended) in waiting.iter().zip(appended) {
+        for ((place, prepared), appended) in waiting.iter().zip(appended) {
             let position = appended.header.position;
+            self.remember(prepared, position);
             reached = Some(Reached { position, chain: appended.chain });
             set(outcomes, *place, Outcome::Committed(position));
             entries.extend(catch_up::entries(&appended.header));

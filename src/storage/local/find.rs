@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 
 use crate::storage::local::LocalStorage;
 use crate::storage::local::catch_up::BATCH;
+use crate::storage::local::delta::{Reader, numbers};
 use crate::storage::local::index::IndexError;
 use crate::storage::{DocumentHeader, Found, Head, RecordHeader, StorageError, Wanted};
 use crate::terms::{Incarnation, Position, RepositoryName};
@@ -87,19 +88,21 @@ impl LocalStorage {
         incarnation: Incarnation,
         wanted: &Wanted,
     ) -> Result<Option<Found>, StorageError> {
-        if position == Position::START || position > self.journal.end().position {
+        if !self.holds(position) {
             return Ok(None);
         }
-        let record = self.journal.record(position)?;
-        if record.repository != *repository || record.incarnation != incarnation {
+        let mut reader = Reader::new(&self.journal, &self.recent);
+        let record = reader.stored(position)?;
+        let header = &record.header;
+        if header.repository != *repository || header.incarnation != incarnation {
             return Ok(None);
         }
-        let time = record.time;
-        let document = record.documents.into_iter().rev().find(|document| match wanted {
-            Wanted::Version(role, version) => (&document.role, &document.version) == (role, version),
-            Wanted::Digest(role, sha256) => (&document.role, &document.sha256) == (role, sha256),
-        });
-        Ok(document.map(|document| Found { document, time }))
+        let newest = numbers(header.documents.len())
+            .zip(&header.documents)
+            .filter(|(_, document)| is_wanted(document, wanted))
+            .last();
+        let Some((number, _)) = newest else { return Ok(None) };
+        Ok(Some(Found { document: reader.document(&record, number)?, time: header.time }))
     }
 
     /// Reads every header that there is. Slow, and right whatever the index says.

@@ -11,6 +11,7 @@ mod catch_up;
 mod checkpoint;
 mod codec;
 mod commit;
+mod delta;
 mod find;
 mod heads;
 #[cfg(any(test, fuzzing))]
@@ -21,6 +22,7 @@ mod lock;
 mod verify;
 
 pub(crate) use codec::{decode_attachment, encode_attachment};
+pub(crate) use delta::Payload;
 
 use std::io;
 use std::path::Path;
@@ -31,13 +33,15 @@ use parking_lot::Mutex;
 
 use crate::storage::device::{Device, FileDevice, MemoryDevice};
 use crate::storage::local::checkpoint::Checkpoint;
+use crate::storage::local::delta::{Reader, Recent};
 use crate::storage::local::heads::Heads;
 pub(crate) use crate::storage::local::index::Behind;
 use crate::storage::local::index::IndexError;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Record, RecordHeader, Status, Storage, StorageError, Wanted,
+    Commit, Damage, Found, Head, Outcome, Prepared, Record, RecordHeader, Status, Storage, StorageError,
+    Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -48,11 +52,13 @@ pub(crate) struct LocalOptions {
     /// After how many bytes of journal a checkpoint is written; more if the checkpoint itself is larger than a part of
     /// that.
     pub(crate) checkpoint_every: u64,
+    /// How many bytes of documents are kept at hand because the next ones will be differences to them, about.
+    pub(crate) recent: usize,
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20 }
+        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20, recent: 32 << 20 }
     }
 }
 
@@ -60,6 +66,7 @@ impl Default for LocalOptions {
 pub(crate) struct LocalStorage {
     heads: Heads,
     journal: Journal,
+    recent: Recent,
     index: Behind,
     /// The index was made anew and still does not count what the heads count: denials are taken from the journal.
     distrusted: AtomicBool,
@@ -149,6 +156,7 @@ impl LocalStorage {
         Ok(Self {
             heads,
             journal,
+            recent: Recent::new(options.recent),
             index,
             distrusted: AtomicBool::new(false),
             device,
@@ -260,6 +268,13 @@ fn beyond(index: &Behind, end: End) -> Result<(), StorageError> {
     }
 }
 
+impl LocalStorage {
+    /// Whether there is such a record.
+    fn holds(&self, position: Position) -> bool {
+        position != Position::START && position <= self.journal.end().position
+    }
+}
+
 impl Storage for LocalStorage {
     fn heads(&self) -> Vec<(RepositoryName, Head)> {
         self.heads.all()
@@ -269,12 +284,20 @@ impl Storage for LocalStorage {
         self.heads.get(repository)
     }
 
-    fn commit(&self, group: Vec<Commit>) -> Vec<Outcome> {
+    fn prepare(&self, commit: Commit) -> Result<Prepared, StorageError> {
+        self.pack(commit)
+    }
+
+    fn commit(&self, group: Vec<Prepared>) -> Vec<Outcome> {
         self.commit_group(group)
     }
 
     fn record(&self, position: Position) -> Result<Record, StorageError> {
-        self.journal.record(position)
+        Reader::new(&self.journal, &self.recent).record(position)
+    }
+
+    fn attachment(&self, position: Position) -> Result<Arc<[u8]>, StorageError> {
+        Ok(self.journal.stored(position)?.attachment().into())
     }
 
     fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError> {

@@ -17,6 +17,7 @@ use crate::terms::{Incarnation, Revision, RoleName, Sha256, UnixTime, Version};
 const SMALL: LocalOptions = LocalOptions {
     journal: JournalOptions { smallest_segment: 1 << 10, largest_segment: 4 << 10 },
     checkpoint_every: 3 << 10,
+    recent: 4 << 10,
 };
 
 pub(super) fn name(text: &str) -> RepositoryName {
@@ -27,6 +28,7 @@ pub(super) fn name(text: &str) -> RepositoryName {
 #[derive(Clone, Default)]
 pub(super) struct Author {
     heads: HashMap<RepositoryName, (Incarnation, Revision, bool)>,
+    newest: HashMap<(RepositoryName, RoleName), StoredDocument>,
     made: u64,
 }
 
@@ -58,7 +60,11 @@ impl Author {
             documents,
             attachment: vec![7; 5].into(),
         };
-        Commit { base: before.map(|(incarnation, revision, _)| (incarnation, revision)), record }
+        let base = before.map(|(incarnation, revision, _)| (incarnation, revision));
+        let replaced = record.documents.iter().filter_map(|document| {
+            self.newest.insert((record.repository.clone(), document.role.clone()), document.clone())
+        });
+        Commit { base, replaced: replaced.collect(), record }
     }
 
     pub(super) fn delete(&mut self, repository: &str) -> Commit {
@@ -66,6 +72,7 @@ impl Author {
         let (incarnation, before, _) = self.heads[&repository];
         let revision = before.next();
         self.heads.insert(repository.clone(), (incarnation, revision, true));
+        self.newest.retain(|(of, _), _| *of != repository);
         let record = Record {
             kind: RecordKind::Deletion,
             repository,
@@ -76,14 +83,26 @@ impl Author {
             documents: Vec::new(),
             attachment: Vec::new().into(),
         };
-        Commit { base: Some((incarnation, before)), record }
+        Commit { base: Some((incarnation, before)), replaced: Vec::new(), record }
     }
 
+    /// Bytes that cannot be compressed: half of them those of every document of that role.
     fn document(&self, role: RoleName, version: Version, length: usize) -> StoredDocument {
-        let seed = format!("{role} {version} {}", self.made);
-        let bytes: Arc<[u8]> = seed.bytes().cycle().take(length.max(seed.len())).collect();
-        StoredDocument { role, version, sha256: sha256(&bytes), bytes }
+        let mut bytes = vec![0; length.max(20)];
+        let half = bytes.len() / 2;
+        let (own, common) = bytes.split_at_mut(half);
+        fill(common, role.as_str());
+        fill(own, &format!("{role} {version} {}", self.made));
+        StoredDocument { role, version, sha256: sha256(&bytes), bytes: bytes.into() }
     }
+}
+
+fn fill(bytes: &mut [u8], seed: &str) {
+    blake3::Hasher::new().update(seed.as_bytes()).finalize_xof().fill(bytes);
+}
+
+pub(super) fn commit(storage: &LocalStorage, group: Vec<Commit>) -> Vec<Outcome> {
+    storage.commit(group.into_iter().map(|commit| storage.prepare(commit).unwrap()).collect())
 }
 
 pub(super) fn same(left: &Record, right: &Record) -> bool {
@@ -96,7 +115,7 @@ pub(super) fn same(left: &Record, right: &Record) -> bool {
 }
 
 pub(super) fn committed(storage: &LocalStorage, commit: Commit) -> Position {
-    match storage.commit(vec![commit]).as_slice() {
+    match self::commit(storage, vec![commit]).as_slice() {
         [Outcome::Committed(position)] => *position,
         other => panic!("{other:?}"),
     }
@@ -193,7 +212,7 @@ fn what_was_committed_is_found_again_after_each_way_to_end() {
                 vec![author.publish("b", 40)],
             ] {
                 records.extend(commits.iter().map(|commit| commit.record.clone()));
-                let outcomes = storage.commit(commits);
+                let outcomes = commit(&storage, commits);
                 assert!(
                     outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_))),
                     "{outcomes:?}"
@@ -205,7 +224,7 @@ fn what_was_committed_is_found_again_after_each_way_to_end() {
                 storage.close().unwrap();
                 storage.close().unwrap();
                 holds_exactly(&storage, &records);
-                let refused = storage.commit(vec![author.clone().publish("a", 1)]);
+                let refused = commit(&storage, vec![author.clone().publish("a", 1)]);
                 assert!(matches!(refused[0], Outcome::Unknown(StorageError::Closed)), "{refused:?}");
             }
         }
@@ -222,7 +241,7 @@ fn a_commit_on_another_state_conflicts_and_writes_nothing() {
         let first = author.publish("a", 10);
         let (second, also_second) = (author.clone().publish("a", 30), author.publish("a", 20));
         let outcomes =
-            storage.commit(vec![first.clone(), second.clone(), also_second.clone(), first.clone()]);
+            commit(&storage, vec![first.clone(), second.clone(), also_second.clone(), first.clone()]);
         let [Outcome::Committed(_), Outcome::Committed(_), Outcome::Conflict, Outcome::Conflict] =
             outcomes.as_slice()
         else {
@@ -232,8 +251,8 @@ fn a_commit_on_another_state_conflicts_and_writes_nothing() {
         let deletion = author.delete("a");
         committed(&storage, deletion.clone());
         // Staged on the life that ended, and on none at all.
-        assert!(matches!(storage.commit(vec![also_second])[0], Outcome::Conflict));
-        assert!(matches!(storage.commit(vec![first.clone()])[0], Outcome::Conflict));
+        assert!(matches!(commit(&storage, vec![also_second])[0], Outcome::Conflict));
+        assert!(matches!(commit(&storage, vec![first.clone()])[0], Outcome::Conflict));
         let again = author.publish("a", 5);
         committed(&storage, again.clone());
         holds_exactly(&storage, [&first.record, &second.record, &deletion.record, &again.record]);
@@ -253,7 +272,7 @@ fn a_record_against_the_rules_is_refused_and_writes_nothing() {
     for break_rule in breaks {
         let mut commit = Author::default().publish("a", 10);
         break_rule(&mut commit.record);
-        let outcomes = storage.commit(vec![commit]);
+        let outcomes = self::commit(&storage, vec![commit]);
         assert!(matches!(outcomes[0], Outcome::Unknown(StorageError::Bug(_))), "{outcomes:?}");
     }
     assert_eq!((storage.end(), storage.heads().len()), (Position::START, 0));
@@ -308,7 +327,7 @@ fn an_index_that_lost_everything_denies_nothing() {
     let mut author = Author::default();
     let commits = [author.publish("a", 10), author.publish("b", 10)];
     let records: Vec<Record> = commits.iter().map(|commit| commit.record.clone()).collect();
-    storage.commit(commits.into());
+    commit(&storage, commits.into());
     storage.index.clear().unwrap();
     assert_eq!(damages(&storage).len(), 1);
     holds_exactly(&storage, &records);
@@ -321,7 +340,7 @@ fn an_index_that_points_elsewhere_is_not_believed() {
     let mut author = Author::default();
     let commits = [author.publish("a", 10), author.publish("b", 10)];
     let records: Vec<Record> = commits.iter().map(|commit| commit.record.clone()).collect();
-    storage.commit(commits.into());
+    commit(&storage, commits.into());
     let reached = storage.index.reached().unwrap().unwrap();
     storage.index.clear().unwrap();
     let wrong = records.iter().zip([2, 1]).flat_map(|(record, position)| {

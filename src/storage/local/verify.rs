@@ -1,16 +1,21 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::storage::local::delta::{Lineage, Reader, Recent, numbers};
 use crate::storage::local::heads::Heads;
 use crate::storage::local::index::Entry;
-use crate::storage::local::journal::Check;
+use crate::storage::local::journal::{Check, Journal, StoredRecord};
 use crate::storage::local::{LocalStorage, catch_up};
-use crate::storage::{Damage, Head, RecordHeader, StorageError};
+use crate::storage::{Damage, Head, StorageError};
 use crate::terms::{Position, RepositoryName};
 
 /// What has been read so far.
 struct Tally<'a> {
     heads: Heads,
     documents: Bag,
+    journal: &'a Journal,
+    /// So that a document is not made anew for each that stands on it.
+    recent: Recent,
     damaged: bool,
     progress: &'a mut dyn FnMut(u64, u64),
     report: &'a mut dyn FnMut(Damage),
@@ -24,7 +29,9 @@ struct Bag {
 }
 
 impl Check for Tally<'_> {
-    fn record(&mut self, header: &RecordHeader) {
+    fn record(&mut self, record: StoredRecord) -> Result<(), StorageError> {
+        let record = Arc::new(record);
+        let header = &record.header;
         if !self.damaged
             && let Err(finding) = self.heads.follow(header)
         {
@@ -35,6 +42,17 @@ impl Check for Tally<'_> {
             });
         }
         catch_up::entries(header).for_each(|entry| self.documents.add(&entry));
+        let mut reader = Reader::new(self.journal, &self.recent);
+        for number in numbers(header.documents.len()) {
+            let document = reader.document(&record, number)?;
+            let mut ancestors = reader.ancestors(&record, number)?;
+            if let Some(newest) = ancestors.first_mut() {
+                newest.bytes = Some(document.bytes);
+            }
+            let lineage = Lineage { sha256: document.sha256, ancestors };
+            self.recent.put(&header.repository, header.incarnation, &document.role, lineage);
+        }
+        Ok(())
     }
 
     fn progress(&mut self, done: u64, all: u64) {
@@ -75,8 +93,15 @@ impl LocalStorage {
             let (end, segments) = self.journal.reached();
             (self.heads.all(), end, segments)
         };
-        let mut tally =
-            Tally { heads: Heads::default(), documents: Bag::default(), damaged: false, progress, report };
+        let mut tally = Tally {
+            heads: Heads::default(),
+            documents: Bag::default(),
+            journal: &self.journal,
+            recent: Recent::new(self.recent.most()),
+            damaged: false,
+            progress,
+            report,
+        };
         self.journal.verify(end, &segments, &mut tally)?;
         // Against a damaged journal neither heads nor index can be compared.
         if !tally.damaged {

@@ -15,14 +15,14 @@ fn header() -> RecordHeader {
         kind: RecordKind::Publication,
         repository: "reg/app".parse().unwrap(),
         incarnation: Incarnation::new(2),
-        revision: Revision::new(3),
-        time: UnixTime::new(-1, 5),
+        revision: Revision::new(300),
+        time: UnixTime::new(-1, 999_999_488),
         timestamp: Some((Version::new(9).unwrap(), sha256(b"t"))),
         documents: vec![DocumentHeader {
             role: "targets/a".parse().unwrap(),
-            version: Version::new(4).unwrap(),
+            version: Version::new(1 << 32).unwrap(),
             sha256: sha256(b"d"),
-            length: 1,
+            length: 250,
         }],
         previous: [0xab; 32],
     }
@@ -31,23 +31,23 @@ fn header() -> RecordHeader {
 /// The bytes that `docs/format.md` promises, put together by hand.
 fn golden() -> Vec<u8> {
     let mut bytes = Vec::new();
-    bytes.extend([7, 0, 0, 0, 0, 0, 0, 0]); // position
-    bytes.extend([0, 0, 0, 0]); // kind: publication
-    bytes.extend([7, 0, 0, 0, 0, 0, 0, 0]); // length of the name
+    bytes.push(7); // position
+    bytes.push(0); // kind: publication
+    bytes.push(7); // length of the name
     bytes.extend(b"reg/app");
-    bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]); // incarnation
-    bytes.extend([3, 0, 0, 0, 0, 0, 0, 0]); // revision
-    bytes.extend([0xff; 8]); // seconds
-    bytes.extend([5, 0, 0, 0]); // nanoseconds
+    bytes.push(2); // incarnation
+    bytes.extend([251, 0x2c, 0x01]); // revision
+    bytes.push(1); // seconds: -1
+    bytes.extend([252, 0x00, 0xc8, 0x9a, 0x3b]); // nanoseconds
     bytes.push(1); // a timestamp follows
-    bytes.extend([9, 0, 0, 0, 0, 0, 0, 0]); // its version
+    bytes.push(9); // its version
     bytes.extend(sha256(b"t").as_bytes());
-    bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]); // count of documents
-    bytes.extend([9, 0, 0, 0, 0, 0, 0, 0]); // length of the role's name
+    bytes.push(1); // count of documents
+    bytes.push(9); // length of the role's name
     bytes.extend(b"targets/a");
-    bytes.extend([4, 0, 0, 0, 0, 0, 0, 0]); // version
+    bytes.extend([253, 0, 0, 0, 0, 1, 0, 0, 0]); // version
     bytes.extend(sha256(b"d").as_bytes());
-    bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]); // length
+    bytes.push(250); // length
     bytes.extend([0xab; 32]); // previous
     bytes
 }
@@ -57,7 +57,7 @@ fn a_record_header_has_the_bytes_that_the_format_says() {
     assert_eq!(encode_header(&header()).unwrap(), golden());
     assert_eq!(decode_header(&golden()).unwrap(), header());
     let digest = blake3::hash(&golden()).to_hex();
-    assert_eq!(digest.as_str(), "a3d0b9de35434542d9354acbec7353a41ab51c27fdc28dab3a7eeed6502d7109");
+    assert_eq!(digest.as_str(), "b8815996cbda03e5d5e61671fd7943a6a5df698cf14ea06f2ecc441048f1224a");
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_deletion_is_encoded_without_timestamp_and_documents() {
     let deletion =
         RecordHeader { kind: RecordKind::Deletion, timestamp: None, documents: Vec::new(), ..header() };
     let bytes = encode_header(&deletion).unwrap();
-    assert_eq!(bytes.get(8..12).unwrap(), [1, 0, 0, 0]);
-    assert_eq!(bytes.len(), 8 + 4 + 8 + 7 + 8 + 8 + 12 + 1 + 8 + 32);
+    assert_eq!(bytes.get(1), Some(&1));
+    assert_eq!(bytes.len(), 1 + 1 + 8 + 1 + 3 + 1 + 5 + 1 + 1 + 32);
     assert_eq!(decode_header(&bytes).unwrap(), deletion);
 }
 
@@ -108,16 +108,23 @@ fn decoding_is_the_inverse_of_encoding_and_ends_on_any_bytes() {
 
 #[test]
 fn lengths_that_nothing_backs_are_refused_before_memory_is_taken() {
-    let mut bytes = golden();
-    bytes[12..20].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert_eq!(decode_header(&bytes), Err(Undecodable));
-    let mut bytes = golden();
-    let count = 8 + 4 + 8 + 7 + 8 + 8 + 12 + 1 + 40;
-    assert_eq!(bytes[count..count + 8], [1, 0, 0, 0, 0, 0, 0, 0]);
-    for number in [u64::MAX, u64::MAX / 2, 1 << 40, 1 << 24, 2] {
-        bytes[count..count + 8].copy_from_slice(&number.to_le_bytes());
-        assert_eq!(decode_header(&bytes), Err(Undecodable));
+    let long = |at: usize, number: u64| {
+        let mut bytes = golden();
+        assert!(bytes[at] < 251);
+        bytes.splice(at..=at, [253].into_iter().chain(number.to_le_bytes()));
+        bytes
+    };
+    let (name, documents) = (2, 10 + 1 + 3 + 1 + 5 + 34);
+    for number in [u64::MAX, u64::MAX / 2, 1 << 40] {
+        assert_eq!(decode_header(&long(name, number)), Err(Undecodable));
     }
+    assert_eq!(golden()[documents], 1);
+    for number in [u64::MAX, u64::MAX / 2, 1 << 40, 1 << 24, 2] {
+        assert_eq!(decode_header(&long(documents, number)), Err(Undecodable));
+    }
+    // The right length, in more bytes than it takes.
+    assert_eq!(decode_header(&long(name, 7)), Err(Undecodable));
+    assert_eq!(decode_header(&long(documents, 1)), Err(Undecodable));
 }
 
 fn version() -> impl Strategy<Value = Version> {

@@ -272,8 +272,41 @@ impl<'a> Fields<'a> {
         self.bytes().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    fn u64(&mut self) -> Option<u64> {
         self.bytes().map(u64::from_le_bytes)
+    }
+
+    /// What [`put_number`] wrote; `None` for any other way to write it.
+    pub(super) fn number(&mut self) -> Option<u64> {
+        let [first] = self.bytes()?;
+        let (number, least) = match first {
+            TWO_BYTES => (self.u16()?.into(), TWO_BYTES.into()),
+            FOUR_BYTES => (self.u32()?.into(), u64::from(u16::MAX) + 1),
+            EIGHT_BYTES => (self.u64()?, u64::from(u32::MAX) + 1),
+            small if small < TWO_BYTES => (small.into(), 0),
+            _ => return None,
+        };
+        (number >= least).then_some(number)
+    }
+}
+
+const TWO_BYTES: u8 = 251;
+const FOUR_BYTES: u8 = 252;
+const EIGHT_BYTES: u8 = 253;
+
+/// Appends a number in as few bytes as its size asks for, as record headers have them.
+pub(super) fn put_number(to: &mut Vec<u8>, number: u64) {
+    if let Some(small) = u8::try_from(number).ok().filter(|small| *small < TWO_BYTES) {
+        to.push(small);
+    } else if let Ok(number) = u16::try_from(number) {
+        to.push(TWO_BYTES);
+        to.extend(number.to_le_bytes());
+    } else if let Ok(number) = u32::try_from(number) {
+        to.push(FOUR_BYTES);
+        to.extend(number.to_le_bytes());
+    } else {
+        to.push(EIGHT_BYTES);
+        to.extend(number.to_le_bytes());
     }
 }
 

@@ -17,7 +17,8 @@ mod segment;
 mod verify;
 mod write;
 
-pub(super) use payload::length as payload_length;
+pub(super) use payload::{At, Form, encode as encode_payload};
+pub(super) use read::StoredRecord;
 pub(super) use verify::Check;
 pub(super) use write::Appender;
 
@@ -125,7 +126,7 @@ pub(super) fn decode_any(bytes: &[u8]) {
     }
     for framed in segment::frames(bytes).map_while(Result::ok) {
         if let Ok(header) = super::codec::decode_header(framed.header) {
-            drop(payload::decode(header, framed.payload));
+            drop(StoredRecord::new(header, framed.payload.to_vec(), String::new()));
         }
     }
 }

@@ -1,78 +1,111 @@
 //! A record's documents and attachment as bytes.
 //!
-//! For each document, in the order of the header: u8, encoding (0 stored whole); u64, length; so many bytes. Then u64,
-//! length of the attachment; so many bytes. Nothing after it.
+//! For each document, in the order of the header: u8, its form; for a difference, where its base stands and its step;
+//! length; so many bytes. Then the length of the attachment; so many bytes. Nothing after it.
 
-use std::sync::Arc;
+use core::ops::Range;
 
-use super::layout::Fields;
-use crate::crypto::sha256;
-use crate::storage::{Record, RecordHeader, StorageError, StoredDocument};
+use super::layout::{Fields, put_number};
+use crate::storage::StorageError;
+use crate::terms::Position;
 
-/// The document's own bytes. Above it: encodings that name a base, see `docs/format.md`.
-const WHOLE: u8 = 0;
-
-/// Appends a record's payload.
-pub(super) fn encode(record: &Record, to: &mut Vec<u8>) -> Result<(), StorageError> {
-    to.reserve(length(record));
-    for document in &record.documents {
-        to.push(WHOLE);
-        append(to, &document.bytes)?;
-    }
-    append(to, &record.attachment)
+/// Which document of which record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::storage::local) struct At {
+    pub(in crate::storage::local) position: Position,
+    /// From 0 on, in the order of the record's header.
+    pub(in crate::storage::local) number: u32,
 }
 
-/// How many bytes [`encode`] makes of it.
-pub(in crate::storage::local) fn length(record: &Record) -> usize {
-    const LENGTH: usize = 8;
-    let documents: usize = record.documents.iter().map(|document| 1 + LENGTH + document.bytes.len()).sum();
-    documents + LENGTH + record.attachment.len()
+/// How a document is stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::storage::local) enum Form {
+    /// Its own bytes.
+    Whole,
+    /// Compressed by itself.
+    Packed,
+    /// Its difference to another one.
+    Difference {
+        base: At,
+        /// How many documents of its role, this one included, came since the last one that stands alone.
+        step: u64,
+    },
+}
+
+/// A document as it is stored: its form, and the bytes.
+pub(in crate::storage::local) type Stored<'a> = (Form, &'a [u8]);
+
+/// Where in a payload its parts stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Parts {
+    pub(super) documents: Vec<(Form, Range<usize>)>,
+    pub(super) attachment: Range<usize>,
+}
+
+const WHOLE: u8 = 0;
+const PACKED: u8 = 1;
+const DIFFERENCE: u8 = 2;
+
+/// A record's payload.
+pub(in crate::storage::local) fn encode<'a>(
+    documents: impl IntoIterator<Item = Stored<'a>>,
+    attachment: &[u8],
+) -> Result<Vec<u8>, StorageError> {
+    let mut payload = Vec::new();
+    for (form, bytes) in documents {
+        match form {
+            Form::Whole => payload.push(WHOLE),
+            Form::Packed => payload.push(PACKED),
+            Form::Difference { base, step } => {
+                payload.push(DIFFERENCE);
+                put_number(&mut payload, base.position.get());
+                put_number(&mut payload, base.number.into());
+                put_number(&mut payload, step);
+            }
+        }
+        append(&mut payload, bytes)?;
+    }
+    append(&mut payload, attachment)?;
+    Ok(payload)
 }
 
 fn append(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), StorageError> {
     let length = u64::try_from(bytes.len()).map_err(|_| StorageError::Bug("a length beyond 64 bits"))?;
-    to.extend(length.to_le_bytes());
+    put_number(to, length);
     to.extend(bytes);
     Ok(())
 }
 
-/// The record that `header` and `payload` make up, each document's digest checked; otherwise, what is wrong.
-pub(super) fn decode(header: RecordHeader, payload: &[u8]) -> Result<Record, &'static str> {
-    const SHORT: &str = "the payload ends within a document or the attachment";
+/// Takes the payload of so many documents apart; otherwise, what is wrong.
+pub(super) fn parse(documents: usize, payload: &[u8]) -> Result<Parts, &'static str> {
     let mut fields = Fields(payload);
-    let mut documents = Vec::with_capacity(header.documents.len());
-    for expected in header.documents {
-        match fields.bytes().ok_or(SHORT)? {
-            [WHOLE] => {}
-            _ => return Err("a document in an encoding that this release does not know"),
-        }
-        let length = fields.u64().ok_or(SHORT)?;
-        let bytes = fields.slice(length).ok_or(SHORT)?;
-        if length != expected.length || sha256(bytes) != expected.sha256 {
-            return Err("a document is not the one that the header names");
-        }
-        documents.push(StoredDocument {
-            role: expected.role,
-            version: expected.version,
-            sha256: expected.sha256,
-            bytes: bytes.into(),
-        });
+    let mut parts = Parts { documents: Vec::with_capacity(documents), attachment: 0..0 };
+    for _ in 0..documents {
+        let form = match fields.bytes().ok_or(SHORT)? {
+            [WHOLE] => Form::Whole,
+            [PACKED] => Form::Packed,
+            [DIFFERENCE] => {
+                let mut number = || fields.number().ok_or(NO_NUMBER);
+                let position = Position::new(number()?);
+                let base = At { position, number: u32::try_from(number()?).map_err(|_| NO_NUMBER)? };
+                Form::Difference { base, step: number()? }
+            }
+            _ => return Err("a document in a form that this release does not know"),
+        };
+        parts.documents.push((form, next(&mut fields, payload)?));
     }
-    let length = fields.u64().ok_or(SHORT)?;
-    let attachment: Arc<[u8]> = fields.slice(length).ok_or(SHORT)?.into();
-    if !fields.0.is_empty() {
-        return Err("bytes after the attachment");
-    }
-    Ok(Record {
-        kind: header.kind,
-        repository: header.repository,
-        incarnation: header.incarnation,
-        revision: header.revision,
-        time: header.time,
-        timestamp: header.timestamp,
-        documents,
-        attachment,
-    })
+    parts.attachment = next(&mut fields, payload)?;
+    if fields.0.is_empty() { Ok(parts) } else { Err("bytes after the attachment") }
+}
+
+const NO_NUMBER: &str = "no number where the payload should have one";
+const SHORT: &str = "the payload ends within a document or the attachment";
+
+fn next(fields: &mut Fields<'_>, payload: &[u8]) -> Result<Range<usize>, &'static str> {
+    let length = fields.number().ok_or(NO_NUMBER)?;
+    let bytes = fields.slice(length).ok_or(SHORT)?;
+    let end = payload.len().saturating_sub(fields.0.len());
+    Ok(end.saturating_sub(bytes.len())..end)
 }
 
 #[cfg(test)]

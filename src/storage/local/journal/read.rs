@@ -1,9 +1,10 @@
+use super::Journal;
 use super::layout::Frame;
+use super::payload::{self, Parts, Stored};
 use super::segment::{FRAME, name};
-use super::{Journal, payload};
 use crate::storage::device::DeviceFile;
 use crate::storage::local::codec;
-use crate::storage::{Record, RecordHeader, StorageError};
+use crate::storage::{DocumentHeader, RecordHeader, StorageError};
 use crate::terms::{Position, RepositoryName};
 
 /// Where a record's frame stands.
@@ -11,6 +12,45 @@ use crate::terms::{Position, RepositoryName};
 struct Place {
     segment: u64,
     offset: u64,
+}
+
+/// A record as it stands in the journal: its documents may be differences to others.
+#[derive(Debug)]
+pub(crate) struct StoredRecord {
+    pub(crate) header: RecordHeader,
+    payload: Vec<u8>,
+    parts: Parts,
+    /// File and offset, for people.
+    place: String,
+}
+
+impl StoredRecord {
+    /// Takes a payload apart whose checksum agrees.
+    pub(super) fn new(header: RecordHeader, payload: Vec<u8>, place: String) -> Result<Self, StorageError> {
+        match payload::parse(header.documents.len(), &payload) {
+            Ok(parts) => Ok(Self { header, payload, parts, place }),
+            Err(finding) => {
+                Err(StorageError::Corrupt { place, repository: Some(header.repository), finding })
+            }
+        }
+    }
+
+    /// A document by its number.
+    pub(crate) fn document(&self, number: u32) -> Option<(&DocumentHeader, Stored<'_>)> {
+        let number = usize::try_from(number).ok()?;
+        let (form, range) = self.parts.documents.get(number)?;
+        Some((self.header.documents.get(number)?, (*form, self.payload.get(range.clone())?)))
+    }
+
+    pub(crate) fn attachment(&self) -> &[u8] {
+        self.payload.get(self.parts.attachment.clone()).unwrap_or_default()
+    }
+
+    /// Damage of this record.
+    pub(crate) fn corrupt(&self, finding: &'static str) -> StorageError {
+        let repository = Some(self.header.repository.clone());
+        StorageError::Corrupt { place: self.place.clone(), repository, finding }
+    }
 }
 
 /// A file that frames are read from.
@@ -21,24 +61,20 @@ struct Source {
 }
 
 impl Journal {
-    /// One record whole, every digest checked.
-    pub(crate) fn record(&self, position: Position) -> Result<Record, StorageError> {
+    /// One record as it stands, its frame's digests checked.
+    pub(crate) fn stored(&self, position: Position) -> Result<StoredRecord, StorageError> {
         let place =
             *self.places(position, 1).first().ok_or(StorageError::Bug("a position that has no record"))?;
         let source = self.source(place.segment)?;
         let (frame, header) = source.header(place.offset, position)?;
         let start = place.offset + frame_length(&frame);
         let payload = source.read(start, frame.payload_length)?;
-        let repository = header.repository.clone();
+        let name = format!("{} at {}", source.name, place.offset);
         if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
-            return Err(source.corrupt_of(
-                place.offset,
-                repository,
-                "a payload that its frame does not name",
-            ));
+            let finding = "a payload that its frame does not name";
+            return Err(StorageError::Corrupt { place: name, repository: Some(header.repository), finding });
         }
-        payload::decode(header, &payload)
-            .map_err(|finding| source.corrupt_of(place.offset, repository, finding))
+        StoredRecord::new(header, payload, name)
     }
 
     /// BLAKE3 of a record's encoded header; `None` if there is no such record.

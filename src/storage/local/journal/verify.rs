@@ -2,15 +2,15 @@ use std::io;
 
 use super::layout::ALIGNMENT;
 use super::segment::{Framed, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, frames};
-use super::{End, Journal, Segment, payload};
+use super::{End, Journal, Segment, StoredRecord};
 use crate::storage::local::codec;
-use crate::storage::{Damage, RecordHeader, StorageError};
-use crate::terms::{Position, RepositoryName};
+use crate::storage::{Damage, StorageError};
+use crate::terms::Position;
 
 /// What a check of the journal tells.
 pub(crate) trait Check {
-    /// A record that is whole.
-    fn record(&mut self, header: &RecordHeader);
+    /// A record whose checksums agree; otherwise, what is wrong with what it holds.
+    fn record(&mut self, record: StoredRecord) -> Result<(), StorageError>;
     /// Records done, of all.
     fn progress(&mut self, done: u64, all: u64);
     fn damage(&mut self, damage: Damage);
@@ -115,9 +115,8 @@ impl Walk<'_> {
             if !places.any(|known| *known == place) {
                 self.say(file.corrupt(place, "a record that memory does not know here"));
             }
-            if let Err((repository, finding)) = self.framed(&framed, position) {
-                let place = format!("{} at {place}", file.name);
-                self.check.damage(Damage { repository, place, finding: finding.to_owned() });
+            if let Err(error) = self.framed(&framed, position, format!("{} at {place}", file.name)) {
+                self.say(error);
             }
             self.position = position;
             self.chain = Some(framed.frame.header_digest);
@@ -126,26 +125,23 @@ impl Walk<'_> {
         }
     }
 
-    fn framed(
-        &mut self,
-        framed: &Framed<'_>,
-        position: Position,
-    ) -> Result<(), (Option<RepositoryName>, &'static str)> {
+    fn framed(&mut self, framed: &Framed<'_>, position: Position, place: String) -> Result<(), StorageError> {
+        let corrupt =
+            |repository, finding| Err(StorageError::Corrupt { place: place.clone(), repository, finding });
         if *blake3::hash(framed.header).as_bytes() != framed.frame.header_digest {
-            return Err((None, "a record header that its frame does not name"));
+            return corrupt(None, "a record header that its frame does not name");
         }
-        let header = codec::decode_header(framed.header)
-            .map_err(|_| (None, "a record header that cannot be decoded"))?;
-        let of = || Some(header.repository.clone());
+        let Ok(header) = codec::decode_header(framed.header) else {
+            return corrupt(None, "a record header that cannot be decoded");
+        };
+        let of = Some(header.repository.clone());
         if header.position != position || self.chain.is_some_and(|chain| chain != header.previous) {
-            return Err((of(), "a record that does not follow the one before it"));
+            return corrupt(of, "a record that does not follow the one before it");
         }
         if *blake3::hash(framed.payload).as_bytes() != framed.frame.payload_digest {
-            return Err((of(), "a payload that its frame does not name"));
+            return corrupt(of, "a payload that its frame does not name");
         }
-        payload::decode(header.clone(), framed.payload).map_err(|finding| (of(), finding))?;
-        self.check.record(&header);
-        Ok(())
+        self.check.record(StoredRecord::new(header, framed.payload.to_vec(), place)?)
     }
 
     fn say(&mut self, error: StorageError) {

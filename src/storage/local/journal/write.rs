@@ -2,7 +2,7 @@ use parking_lot::MutexGuard;
 
 use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, SegmentHeader};
 use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, create};
-use super::{End, Journal, JournalOptions, Segment, payload};
+use super::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::codec;
 use crate::storage::{DocumentHeader, Record, RecordHeader, StorageError, StoredDocument};
 
@@ -78,13 +78,13 @@ impl Appender<'_> {
         self.writer.bytes
     }
 
-    /// Makes records durable, all in one write and one sync.
+    /// Makes records durable, each with its payload, all in one write and one sync.
     ///
     /// When this returns an error after a write began, the records are whole or absent, known after reopening, and the
     /// journal takes no more.
     pub(crate) fn append<'r>(
         &mut self,
-        records: impl Iterator<Item = &'r Record>,
+        records: impl Iterator<Item = (&'r Record, &'r [u8])>,
     ) -> Result<Vec<Appended>, StorageError> {
         self.ready()?;
         let draft = assemble(records, self.journal.end())?;
@@ -228,22 +228,20 @@ pub(super) fn following(end: &End, number: u64, size: u64) -> SegmentHeader {
 
 const BEYOND: StorageError = StorageError::Bug("a group beyond what its header can say");
 
-fn assemble<'r>(records: impl Iterator<Item = &'r Record>, end: End) -> Result<Draft, StorageError> {
+fn assemble<'r>(
+    records: impl Iterator<Item = (&'r Record, &'r [u8])>,
+    end: End,
+) -> Result<Draft, StorageError> {
     let bytes = vec![0; GroupHeader::LENGTH];
     let mut draft = Draft { bytes, offsets: Vec::new(), appended: Vec::new(), end };
-    for record in records {
+    for (record, payload) in records {
         let header = header(record, draft.end)?;
         let encoded = codec::encode_header(&header)?;
-        let start = draft.bytes.len();
-        draft.offsets.push(u64::try_from(start).map_err(|_| BEYOND)?);
-        // The frame says what comes after it, so it is filled in last; nothing is copied twice.
-        draft.bytes.extend([0; Frame::LENGTH]);
+        draft.offsets.push(u64::try_from(draft.bytes.len()).map_err(|_| BEYOND)?);
+        let frame = Frame::of(&encoded, payload).ok_or(BEYOND)?;
+        draft.bytes.extend(frame.encode());
         draft.bytes.extend(&encoded);
-        let payload = draft.bytes.len();
-        payload::encode(record, &mut draft.bytes)?;
-        let frame =
-            draft.bytes.get(payload..).and_then(|payload| Frame::of(&encoded, payload)).ok_or(BEYOND)?;
-        fill(&mut draft.bytes, start, &frame.encode())?;
+        draft.bytes.extend(payload);
         draft.end.position = header.position;
         draft.end.chain = frame.header_digest;
         draft.appended.push(Appended { header, chain: frame.header_digest });

@@ -57,7 +57,7 @@ fn work(device: &CrashDevice) -> Told {
     let commit = |told: &mut Told, storage: &LocalStorage, group: Vec<Commit>| {
         told.closed = false;
         let records: Vec<Record> = group.iter().map(|commit| commit.record.clone()).collect();
-        let outcomes = storage.commit(group);
+        let outcomes = super::commit(storage, group);
         if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_))) {
             told.acknowledged.extend(records);
             return true;
@@ -66,7 +66,7 @@ fn work(device: &CrashDevice) -> Told {
         told.unknown = records;
         // Halted: nothing more is taken, and nothing is sealed.
         let operations = device.operations();
-        let again = storage.commit(vec![Author::default().publish("other", 1)]);
+        let again = super::commit(storage, vec![Author::default().publish("other", 1)]);
         assert!(matches!(again[0], Outcome::Unknown(StorageError::Halted)), "{again:?}");
         assert!(matches!(storage.close(), Err(StorageError::Halted)));
         assert_eq!(device.operations(), operations);

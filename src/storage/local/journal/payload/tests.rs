@@ -3,83 +3,88 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::storage::{DocumentHeader, RecordKind};
-use crate::terms::{Incarnation, Position, Revision, UnixTime, Version};
 
-fn record() -> impl Strategy<Value = Record> {
+type Owned = (Vec<(Form, Vec<u8>)>, Vec<u8>);
+
+fn form() -> impl Strategy<Value = Form> {
+    prop_oneof![
+        Just(Form::Whole),
+        Just(Form::Packed),
+        (any::<u64>(), any::<u32>(), any::<u64>()).prop_map(|(position, number, step)| {
+            Form::Difference { base: At { position: Position::new(position), number }, step }
+        }),
+    ]
+}
+
+fn payload() -> impl Strategy<Value = Owned> {
     let bytes = || vec(any::<u8>(), 0..200);
-    (vec(bytes(), 0..5), bytes()).prop_map(|(documents, attachment)| Record {
-        kind: RecordKind::Publication,
-        repository: "a".parse().unwrap(),
-        incarnation: Incarnation::FIRST,
-        revision: Revision::new(1),
-        time: UnixTime::from_seconds(1),
-        timestamp: None,
-        documents: (1..).zip(documents).map(|(number, bytes)| document(number, bytes)).collect(),
-        attachment: attachment.into(),
-    })
+    (vec((form(), bytes()), 0..5), bytes())
 }
 
-fn document(number: u64, bytes: Vec<u8>) -> StoredDocument {
-    let (role, version) = ("targets".parse().unwrap(), Version::new(number).unwrap());
-    StoredDocument { role, version, sha256: sha256(&bytes), bytes: bytes.into() }
+fn encoded((documents, attachment): &Owned) -> Vec<u8> {
+    encode(documents.iter().map(|(form, bytes)| (*form, bytes.as_slice())), attachment).unwrap()
 }
 
-fn header(record: &Record) -> RecordHeader {
-    let documents = record.documents.iter().map(|document| DocumentHeader {
-        role: document.role.clone(),
-        version: document.version,
-        sha256: document.sha256,
-        length: u64::try_from(document.bytes.len()).unwrap(),
-    });
-    RecordHeader {
-        position: Position::new(1),
-        kind: record.kind,
-        repository: record.repository.clone(),
-        incarnation: record.incarnation,
-        revision: record.revision,
-        time: record.time,
-        timestamp: record.timestamp,
-        documents: documents.collect(),
-        previous: [0; 32],
+fn read(documents: usize, bytes: &[u8]) -> Result<Owned, &'static str> {
+    let parts = parse(documents, bytes)?;
+    let documents = parts.documents.into_iter().map(|(form, range)| (form, bytes[range].to_vec())).collect();
+    Ok((documents, bytes[parts.attachment].to_vec()))
+}
+
+#[test]
+fn a_payload_has_the_bytes_that_the_format_says() {
+    let base = At { position: Position::new(300), number: 1 };
+    let documents = [
+        (Form::Whole, b"whole".as_slice()),
+        (Form::Packed, &[0xaa; 251]),
+        (Form::Difference { base, step: 70_000 }, b"change"),
+    ];
+    let golden = [
+        [0, 5].as_slice(),        // whole, five bytes
+        b"whole",                 // these
+        &[1, 251, 251, 0],        // compressed, 251 bytes
+        &[0xaa; 251],             // these
+        &[2],                     // a difference
+        &[251, 0x2c, 0x01, 1],    // to the second document of the record at 300
+        &[252, 0x70, 0x11, 1, 0], // step 70,000
+        &[6],                     // six bytes
+        b"change",                // these
+        &[3, 1, 2, 3],            // three bytes of attachment
+    ]
+    .concat();
+    assert_eq!(encode(documents, &[1, 2, 3]).unwrap(), golden);
+    assert_eq!(read(3, &golden).unwrap().1, [1, 2, 3]);
+    for longer in [[251, 5, 0].as_slice(), &[252, 5, 0, 0, 0], &[253, 5, 0, 0, 0, 0, 0, 0, 0], &[254], &[255]]
+    {
+        let bytes = [&[0], longer, b"whole", &[0]].concat();
+        assert_eq!(read(1, &bytes), Err(NO_NUMBER), "{longer:?}");
     }
-}
-
-fn encoded(record: &Record) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode(record, &mut bytes).unwrap();
-    bytes
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_payload_reads_back_as_it_was_written(record in record()) {
-        let bytes = encoded(&record);
-        prop_assert_eq!(bytes.len(), length(&record));
-        let read = decode(header(&record), &bytes).unwrap();
-        prop_assert_eq!(&read.documents, &record.documents);
-        prop_assert_eq!(&read.attachment, &record.attachment);
-        prop_assert_eq!(encoded(&read), bytes);
+    fn a_payload_reads_back_as_it_was_written(payload in payload()) {
+        let bytes = encoded(&payload);
+        prop_assert_eq!(read(payload.0.len(), &bytes), Ok(payload));
     }
 
     #[test]
     fn a_payload_whose_bytes_changed_is_refused_or_encodes_to_just_them(
-        record in record(),
+        payload in payload(),
         changes in vec((any::<Index>(), any::<u8>()), 1..4),
         cut in proptest::option::of(any::<Index>()),
         more in vec(any::<u8>(), 0..3),
     ) {
-        let mut bytes = encoded(&record);
+        let mut bytes = encoded(&payload);
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
         bytes.truncate(cut.map_or(usize::MAX, |cut| cut.index(bytes.len() + 1)));
         bytes.extend(more);
-        if let Ok(read) = decode(header(&record), &bytes) {
-            prop_assert_eq!(&read.documents, &record.documents);
+        if let Ok(read) = read(payload.0.len(), &bytes) {
             prop_assert_eq!(encoded(&read), bytes);
         }
     }
