@@ -3,6 +3,7 @@
 //! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
 
 mod contenders;
+mod history;
 mod hold;
 mod lookup;
 mod memory;
@@ -26,6 +27,8 @@ enum What {
     Lookup(lookup::Args),
     /// Publications into large repositories, beside parsing and hashing the same file.
     Publish(publish::Args),
+    /// What a history takes on disk, and reading it back.
+    History(history::Args),
     /// Opening a store, and the first lookup in it.
     Open(open::Args),
     /// Calls to a server over many connections, at a rate that is held.
@@ -36,6 +39,7 @@ fn main() {
     match Cli::parse().what {
         What::Lookup(args) => lookup::run(&args),
         What::Publish(args) => publish::run(&args),
+        What::History(args) => history::run(&args),
         What::Open(args) => open::run(&args),
         What::Hold(args) => hold::run(&args),
     }
