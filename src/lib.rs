@@ -122,7 +122,7 @@ pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
     DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload, Warning,
 };
-pub use storage::{Status, StorageError};
+pub use storage::{IndexKind, Status, StorageError};
 pub use store::{NotInMemory, Options, Store};
 pub use trust::{CompleteSet, TrustError};
 pub use view::{DocumentEntry, Documents, Published, Reader, RoleTarget, View, Which};

@@ -15,7 +15,7 @@ use crate::publish::{
 use crate::recover::Loader;
 use crate::storage::device::Device;
 use crate::storage::local::{Behind, LocalOptions, LocalStorage};
-use crate::storage::{Status, Storage, StorageError};
+use crate::storage::{IndexKind, Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
 use crate::view::{self, Documents, Published, Reader, View, Which};
@@ -40,6 +40,8 @@ pub struct Options {
     /// lately are let go, and read again when somebody does. Lookups need none of them: their tables stay, at some 70 bytes
     /// a tag.
     pub memory: u64,
+    /// Which key-value store holds the index. By default the one that is there; in a new store, sled.
+    pub index: Option<IndexKind>,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
             memory: 256 << 20,
+            index: None,
         }
     }
 }
@@ -75,6 +78,14 @@ impl Options {
         self
     }
 
+    /// With the index in that key-value store. One of another kind that is there is removed, and the index made anew from
+    /// the journal when the store is opened.
+    #[must_use]
+    pub fn with_index(mut self, kind: IndexKind) -> Self {
+        self.index = Some(kind);
+        self
+    }
+
     /// With other limits to what one file may hold.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -89,6 +100,7 @@ impl fmt::Debug for Options {
             .field("lifetimes", &self.lifetimes)
             .field("limits", &self.limits)
             .field("memory", &self.memory)
+            .field("index", &self.index)
             .finish_non_exhaustive()
     }
 }
@@ -119,7 +131,8 @@ impl Store {
     /// # Cost
     /// Reading the checkpoint and the journal after it; repositories are loaded when they are first asked for.
     pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, StorageError> {
-        Ok(Self::on(Arc::new(LocalStorage::open(folder.as_ref(), LocalOptions::default())?), options))
+        let local = LocalOptions { index: options.index, ..LocalOptions::default() };
+        Ok(Self::on(Arc::new(LocalStorage::open(folder.as_ref(), local)?), options))
     }
 
     /// Opens the store on a device of one's own; its index is held in memory.

@@ -10,6 +10,7 @@ pub(crate) mod local;
 mod error;
 
 pub use error::StorageError;
+pub use local::IndexKind;
 pub(crate) use local::{Payload, decode_attachment, encode_attachment};
 
 use std::sync::Arc;

@@ -388,11 +388,34 @@ pub(crate) struct Status {
 /// journal. A store that finds its index damaged does this by itself when it is opened.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  tufstore reindex --data store")]
+Examples:
+  tufstore reindex --data store
+  tufstore reindex --data store --index redb")]
 pub(crate) struct Reindex {
     #[command(flatten)]
     pub(crate) store: StoreArg,
+
+    /// Keep the index in another key-value store from now on; no server may have the store open meanwhile
+    #[arg(long, value_name = "KIND")]
+    pub(crate) index: Option<IndexKind>,
+}
+
+/// Which key-value store holds the index.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum IndexKind {
+    /// What a new store has
+    Sled,
+    /// Smaller on disk, and opened faster where there is much in it
+    Redb,
+}
+
+impl From<IndexKind> for tufstore::IndexKind {
+    fn from(kind: IndexKind) -> Self {
+        match kind {
+            IndexKind::Sled => Self::Sled,
+            IndexKind::Redb => Self::Redb,
+        }
+    }
 }
 
 /// Check a whole store.

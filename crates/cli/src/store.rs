@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use parking_lot::Mutex;
-use tufstore::{Options, StorageError, Store};
+use tufstore::{IndexKind, Options, StorageError, Store};
 use tufstore_server::admin::{AskError, ConnectError, Connection, Progress, Question};
 
 use crate::failure::Failure;
@@ -24,10 +24,18 @@ pub(crate) enum Reached {
 
 /// Reaches the store in `folder`; a folder that holds none is a mistake of typing and not the beginning of one.
 pub(crate) fn reach(folder: &Path) -> Result<Reached, Failure> {
-    if !folder.join(JOURNAL).is_dir() {
-        return Err(Failure::NoStore { folder: folder.to_owned() });
-    }
+    is_store(folder)?;
     reach_or_make(folder, Options::default())
+}
+
+/// Opens the store in `folder` here, with another index; a server that has it open keeps it as it is.
+pub(crate) fn open_with_index(folder: &Path, kind: IndexKind) -> Result<Reached, Failure> {
+    is_store(folder)?;
+    Ok(Reached::Folder(open_or_make(folder, Options::default().with_index(kind))?))
+}
+
+fn is_store(folder: &Path) -> Result<(), Failure> {
+    if folder.join(JOURNAL).is_dir() { Ok(()) } else { Err(Failure::NoStore { folder: folder.to_owned() }) }
 }
 
 /// Reaches the store in `folder`, or makes one.

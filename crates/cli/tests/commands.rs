@@ -228,6 +228,19 @@ fn a_sound_store_verifies_with_and_without_its_index() {
 }
 
 #[test]
+fn an_index_moves_to_another_key_value_store_and_stays_there() {
+    let played = Played::new();
+    let places = ["data/index", "data/index.redb"].map(|place| played.folder.path().join(place));
+    for (kind, is, was) in [("redb", 1, 0), ("sled", 0, 1)] {
+        let moved = played.run(&["reindex", "--index", kind, "--output", "json"]).ok().json();
+        assert_eq!(moved["records"], 3);
+        played.run(&["verify"]).ok();
+        played.run(&["show", APP, "targets", "--version", "1"]).ok();
+        assert!(places[is].exists() && !places[was].exists(), "{kind}");
+    }
+}
+
+#[test]
 fn a_damaged_store_is_not_sound_and_says_what_to_do() {
     let played = Played::new();
     let journal = played.folder.path().join("data/journal");

@@ -37,6 +37,7 @@ use crate::storage::local::delta::{Reader, Recent};
 use crate::storage::local::heads::Heads;
 pub(crate) use crate::storage::local::index::Behind;
 use crate::storage::local::index::IndexError;
+pub use crate::storage::local::index::IndexKind;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
@@ -54,11 +55,13 @@ pub(crate) struct LocalOptions {
     pub(crate) checkpoint_every: u64,
     /// How many bytes of documents are kept at hand because the next ones will be differences to them, about.
     pub(crate) recent: usize,
+    /// Of what kind the index is to be; as it is found, if nothing is said.
+    pub(crate) index: Option<IndexKind>,
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20, recent: 32 << 20 }
+        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20, recent: 32 << 20, index: None }
     }
 }
 
@@ -101,16 +104,12 @@ impl LocalStorage {
         let failed = |source| StorageError::io(format!("opening {}", folder.display()), source);
         let device = FileDevice::open(folder.join("journal")).map_err(failed)?;
         let lock = FolderLock::take(&folder.join("lock"))?;
-        let index_folder = folder.join("index");
-        let index = open_index(&index_folder)?;
-        let mut storage = Self::assemble(Arc::new(device), index, options, Some(lock))?;
+        let index = Behind::open(folder, options.index)?;
+        let storage = Self::assemble(Arc::new(device), index, options, Some(lock))?;
         match storage.catch_up() {
             Err(StorageError::Index { reason }) => {
                 tracing::warn!(reason, "the index cannot be written and is made anew");
-                // The old one goes first: it has the folder open.
-                storage.index = Behind::in_memory();
-                storage.index = recreate_index(&index_folder)?;
-                storage.catch_up()?;
+                storage.rebuild_index(&storage.journal.appender(), &mut |_, _| {})?;
             }
             caught_up => caught_up?,
         }
@@ -176,34 +175,6 @@ impl LocalStorage {
             Checkpointed { position: Some(end.position), due: bytes.saturating_add(after) };
         Ok(())
     }
-}
-
-#[cfg(feature = "sled")]
-fn open_index(folder: &Path) -> Result<Behind, StorageError> {
-    match Behind::open_sled(folder) {
-        Ok(index) => Ok(index),
-        Err(error) => {
-            tracing::warn!(%error, "the index cannot be opened and is made anew");
-            recreate_index(folder)
-        }
-    }
-}
-
-#[cfg(feature = "sled")]
-fn recreate_index(folder: &Path) -> Result<Behind, StorageError> {
-    Ok(Behind::recreate_sled(folder)?)
-}
-
-#[cfg(not(feature = "sled"))]
-#[expect(clippy::unnecessary_wraps, reason = "as with sled, which may fail")]
-fn recreate_index(_folder: &Path) -> Result<Behind, StorageError> {
-    Ok(Behind::in_memory())
-}
-
-#[cfg(not(feature = "sled"))]
-#[expect(clippy::unnecessary_wraps, reason = "as with sled, which may fail")]
-fn open_index(_folder: &Path) -> Result<Behind, StorageError> {
-    Ok(Behind::in_memory())
 }
 
 /// Reads the journal, from the checkpoint on if that fits, and refuses it if it holds less than a witness has seen.

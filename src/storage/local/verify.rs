@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::storage::local::delta::{Lineage, Reader, Recent, numbers};
 use crate::storage::local::heads::Heads;
-use crate::storage::local::index::Entry;
+use crate::storage::local::index::Row;
 use crate::storage::local::journal::{Check, Journal, StoredRecord};
 use crate::storage::local::{LocalStorage, catch_up};
 use crate::storage::{Damage, Head, StorageError};
@@ -21,7 +21,7 @@ struct Tally<'a> {
     report: &'a mut dyn FnMut(Damage),
 }
 
-/// A set of index entries that can be compared with another without holding either.
+/// A set of index rows that can be compared with another without holding either.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Bag {
     count: u64,
@@ -41,7 +41,7 @@ impl Check for Tally<'_> {
                 finding: finding.to_owned(),
             });
         }
-        catch_up::entries(header).for_each(|entry| self.documents.add(&entry));
+        catch_up::entries(header).for_each(|entry| self.documents.add(&Row::of(&entry)));
         let mut reader = Reader::new(self.journal, &self.recent);
         for number in numbers(header.documents.len()) {
             let document = reader.document(&record, number)?;
@@ -66,15 +66,12 @@ impl Check for Tally<'_> {
 }
 
 impl Bag {
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, row: &Row) {
         let mut hasher = blake3::Hasher::new();
-        // Names hold no zero byte, so what they are followed by cannot be taken for a part of them.
-        hasher.update(entry.repository.as_str().as_bytes()).update(&[0]);
-        hasher.update(entry.role.as_str().as_bytes()).update(&[0]);
-        hasher.update(&entry.incarnation.get().to_le_bytes());
-        hasher.update(&entry.version.get().to_le_bytes());
-        hasher.update(&entry.position.get().to_le_bytes());
-        hasher.update(entry.sha256.as_bytes());
+        hasher.update(&row.life).update(&row.role);
+        hasher.update(&row.version.to_le_bytes());
+        hasher.update(&row.position.get().to_le_bytes());
+        hasher.update(row.sha256.as_bytes());
         let mut digest = [0; 16];
         hasher.finalize_xof().fill(&mut digest);
         self.count += 1;
@@ -113,9 +110,9 @@ impl LocalStorage {
 
     fn compare_index(&self, end: Position, documents: Bag, report: &mut dyn FnMut(Damage)) {
         let mut indexed = Bag::default();
-        let read = self.index.entries(&mut |entry| {
-            if entry.position <= end {
-                indexed.add(&entry);
+        let read = self.index.rows(&mut |row| {
+            if row.position <= end {
+                indexed.add(&row);
             }
         });
         let finding = match read {

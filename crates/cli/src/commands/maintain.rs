@@ -19,8 +19,11 @@ struct Reindexed {
 
 /// `tufstore reindex`
 pub(crate) fn reindex(args: &args::Reindex, output: Output) -> Result<(), Failure> {
-    let store = store::reach(&args.store.data)?;
     let watch = Stopwatch::start();
+    let store = match args.index {
+        Some(kind) => store::open_with_index(&args.store.data, kind.into())?,
+        None => store::reach(&args.store.data)?,
+    };
     let records = asked(&store, Reindex {})?.records;
     store.close()?;
     let seconds = watch.elapsed().as_secs_f64();

@@ -1,19 +1,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-#[cfg(feature = "sled")]
 use std::path::Path;
 use std::sync::Arc;
-#[cfg(any(test, feature = "sled"))]
 use std::thread;
 use std::thread::JoinHandle;
-#[cfg(any(test, feature = "sled"))]
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::memory::MemoryIndex;
-#[cfg(feature = "sled")]
-use super::sled::{SledIndex, discard};
-use super::{Entry, Index, IndexError, Life, Reached};
+use super::place::{IndexKind, discard};
+use super::{Entry, Index, IndexError, Life, Reached, Row};
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
 
 /// The index as the store uses it: written behind the journal, in batches, by a thread of its own.
@@ -53,7 +49,6 @@ const BATCH: usize = 4096;
 /// How many may wait before whoever commits has to wait as well.
 const BACKLOG: usize = 16 * BATCH;
 /// How long entries are gathered.
-#[cfg(any(test, feature = "sled"))]
 const GATHER: Duration = Duration::from_millis(50);
 
 impl Behind {
@@ -63,7 +58,6 @@ impl Behind {
     }
 
     /// On any index.
-    #[cfg(any(test, feature = "sled"))]
     pub(crate) fn on(index: Box<dyn Index>) -> Self {
         let shared = Arc::new(Shared::new(index));
         let writer = Arc::clone(&shared);
@@ -75,17 +69,22 @@ impl Behind {
         Self { shared, thread: spawned.ok() }
     }
 
-    /// In the sled database of `folder`.
-    #[cfg(feature = "sled")]
-    pub(crate) fn open_sled(folder: &Path) -> Result<Self, IndexError> {
-        Ok(Self::on(Box::new(guarded(|| SledIndex::open(folder))?)))
-    }
-
-    /// In a new sled database in place of whatever is in `folder`.
-    #[cfg(feature = "sled")]
-    pub(crate) fn recreate_sled(folder: &Path) -> Result<Self, IndexError> {
-        discard(folder)?;
-        Self::open_sled(folder)
+    /// In a store's folder: of the kind that is wanted, or else the one that is there, or else the usual one. Others are
+    /// removed, and one that cannot be opened is made anew.
+    pub(crate) fn open(folder: &Path, wanted: Option<IndexKind>) -> Result<Self, IndexError> {
+        let Some(kind) = wanted.or_else(|| IndexKind::found(folder)).or_else(IndexKind::usual) else {
+            return Ok(Self::in_memory());
+        };
+        kind.discard_others(folder)?;
+        match guarded(|| kind.open(folder)) {
+            Ok(index) => Ok(Self::on(index)),
+            Err(error @ IndexError::NotBuiltIn(_)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the index cannot be opened and is made anew");
+                discard(&kind.place(folder))?;
+                Ok(Self::on(guarded(|| kind.open(folder))?))
+            }
+        }
     }
 
     /// How far the index has been brought, without what is pending.
@@ -159,10 +158,10 @@ impl Behind {
         self.shared.ask(|index| index.count(life))
     }
 
-    /// Shows every entry; what is pending is applied first.
-    pub(crate) fn entries(&self, visit: &mut dyn FnMut(Entry)) -> Result<(), IndexError> {
+    /// Shows what it has of every entry; what is pending is applied first.
+    pub(crate) fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         self.shared.apply_all(self.thread.is_some());
-        self.shared.ask(|index| index.entries(visit))
+        self.shared.ask(|index| index.rows(visit))
     }
 
     /// Applies and flushes everything that was noted.
@@ -207,7 +206,6 @@ impl Shared {
     }
 
     /// The thread: gathers, applies, until it is told to end and nothing is left.
-    #[cfg(any(test, feature = "sled"))]
     fn write_on(&self) {
         loop {
             let mut pending = self.pending.lock();

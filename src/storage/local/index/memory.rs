@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::RwLock;
 
-use super::{Entry, Index, IndexError, Life, Reached};
+use super::{Entry, Index, IndexError, Life, Reached, Row};
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
 
 /// An index that is made anew at each open.
@@ -74,17 +74,17 @@ impl Index for MemoryIndex {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
-    fn entries(&self, visit: &mut dyn FnMut(Entry)) -> Result<(), IndexError> {
+    fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         for ((repository, incarnation), documents) in &self.0.read().lives {
             for (role, version, position, sha256) in &documents.versions {
-                visit(Entry {
+                visit(Row::of(&Entry {
                     repository: repository.clone(),
                     incarnation: *incarnation,
                     role: role.clone(),
                     version: *version,
                     sha256: *sha256,
                     position: *position,
-                });
+                }));
             }
         }
         Ok(())

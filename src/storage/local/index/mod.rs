@@ -5,11 +5,17 @@
 //! [`Index`]; the store uses it through [`Behind`], which writes it behind the journal.
 
 mod behind;
+#[cfg(any(feature = "sled", feature = "redb"))]
+mod encoding;
 mod memory;
+mod place;
+#[cfg(feature = "redb")]
+mod redb;
 #[cfg(feature = "sled")]
 mod sled;
 
 pub(crate) use behind::Behind;
+pub use place::IndexKind;
 
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
 
@@ -40,7 +46,48 @@ pub(crate) struct Life<'a> {
     pub(crate) incarnation: Incarnation,
 }
 
+/// What an index keeps of an entry: hashes of names. Two entries that are not the same never have the same row.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Row {
+    /// See [`Life::hash`].
+    pub(crate) life: [u8; 24],
+    /// The first bytes of BLAKE3 of its name.
+    pub(crate) role: [u8; 16],
+    pub(crate) version: u64,
+    pub(crate) sha256: Sha256,
+    pub(crate) position: Position,
+}
+
+impl Row {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        let life = Life { repository: &entry.repository, incarnation: entry.incarnation };
+        Self {
+            life: life.hash(),
+            role: short_hash(entry.role.as_str()),
+            version: entry.version.get(),
+            sha256: entry.sha256,
+            position: entry.position,
+        }
+    }
+}
+
+fn short_hash(text: &str) -> [u8; 16] {
+    let hash = blake3::hash(text.as_bytes());
+    let mut short = [0; 16];
+    short.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+    short
+}
+
 impl Life<'_> {
+    /// The first 16 bytes of BLAKE3 of the repository's name, and the incarnation.
+    fn hash(&self) -> [u8; 24] {
+        let mut hash = [0; 24];
+        let bytes =
+            short_hash(self.repository.as_str()).into_iter().chain(self.incarnation.get().to_be_bytes());
+        hash.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        hash
+    }
+
     fn holds(&self, entry: &Entry) -> bool {
         *self.repository == entry.repository && self.incarnation == entry.incarnation
     }
@@ -54,20 +101,40 @@ pub(crate) enum IndexError {
     #[cfg(feature = "sled")]
     #[error("the index's store failed")]
     Sled(#[from] ::sled::Error),
+    /// The key-value store below refused.
+    #[cfg(feature = "redb")]
+    #[error("the index's store failed")]
+    Redb(#[source] std::sync::Arc<::redb::Error>),
     /// What is in it was not written by this release or was damaged.
-    #[cfg(any(test, feature = "sled"))]
+    #[cfg(any(test, feature = "sled", feature = "redb"))]
     #[error("the index holds what cannot be read: {0}")]
     Unreadable(&'static str),
     /// The key-value store below panicked, as it does on damage.
     #[error("the index's store panicked")]
     Panicked,
-    /// A folder could not be replaced.
-    #[cfg(feature = "sled")]
-    #[error("the index's folder cannot be replaced")]
+    /// This build of the crate was made without the store that was asked for.
+    #[error("this build cannot have its index in {}", .0.display())]
+    NotBuiltIn(std::path::PathBuf),
+    /// Its file or folder could not be replaced or measured.
+    #[error("the index's files cannot be replaced")]
     Folder(#[from] std::sync::Arc<std::io::Error>),
     /// An earlier write failed; the index stands still until it is made anew.
     #[error("an earlier write to the index failed")]
     StandsStill,
+}
+
+#[cfg(feature = "redb")]
+impl From<::redb::Error> for IndexError {
+    fn from(error: ::redb::Error) -> Self {
+        Self::Redb(std::sync::Arc::new(error))
+    }
+}
+
+#[cfg(feature = "redb")]
+impl From<::redb::StorageError> for IndexError {
+    fn from(error: ::redb::StorageError) -> Self {
+        ::redb::Error::from(error).into()
+    }
 }
 
 /// A store of entries. May be slow, and may fail; it never has to be right.
@@ -97,13 +164,13 @@ pub(crate) trait Index: Send + Sync + 'static {
     /// How many documents of a life it knows, counted from the entries themselves.
     fn count(&self, life: Life<'_>) -> Result<u64, IndexError>;
 
-    /// Shows every entry, in any order.
-    fn entries(&self, visit: &mut dyn FnMut(Entry)) -> Result<(), IndexError>;
+    /// Shows what it has of every entry, in any order.
+    fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError>;
 
     /// Hands what was applied to the operating system.
     fn flush(&self) -> Result<(), IndexError>;
 
-    /// Empties it.
+    /// Empties it, and gives its room back.
     fn clear(&self) -> Result<(), IndexError>;
 
     /// Bytes on disk.

@@ -4,6 +4,8 @@ use super::behind::Behind;
 use super::memory::MemoryIndex;
 use super::*;
 use crate::crypto::sha256;
+#[cfg(any(feature = "sled", feature = "redb"))]
+use crate::storage::device::{Device, FileDevice};
 
 fn entry(repository: &str, incarnation: u64, role: &str, version: u64, position: u64) -> Entry {
     Entry {
@@ -55,9 +57,9 @@ fn promise(index: &Behind) {
     assert_eq!(index.reached().unwrap(), Some(reached(5)));
     index.note(entries[5..].to_vec(), reached(5)); // again
     let mut seen = Vec::new();
-    index.entries(&mut |entry| seen.push(entry)).unwrap();
+    index.rows(&mut |row| seen.push(row)).unwrap();
     seen.sort();
-    let mut all = entries.to_vec();
+    let mut all = entries.each_ref().map(Row::of);
     all.sort();
     assert_eq!(seen, all);
     index.clear().unwrap();
@@ -72,27 +74,77 @@ fn an_index_in_memory_keeps_the_promise() {
     promise(&Behind::on(Box::new(MemoryIndex::default())));
 }
 
-#[cfg(feature = "sled")]
-#[test]
-fn an_index_in_sled_keeps_the_promise_and_what_it_was_told() {
+#[cfg(any(feature = "sled", feature = "redb"))]
+fn keeps_the_promise_and_what_it_was_told(kind: IndexKind) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index");
-    promise(&Behind::open_sled(&path).unwrap());
-    let again = Behind::open_sled(&path).unwrap();
+    let open = || Behind::open(folder.path(), Some(kind)).unwrap();
+    promise(&open());
+    let again = open();
     assert_eq!(again.reached().unwrap(), Some(reached(5)));
     assert_eq!(where_is(&again, &entry("a", 1, "targets", 1, 5)), (Some(5), Some(5)));
     drop(again);
-    assert_eq!(Behind::recreate_sled(&path).unwrap().reached().unwrap(), None);
+    // As it is found, whatever is the usual one.
+    assert_eq!(Behind::open(folder.path(), None).unwrap().reached().unwrap(), Some(reached(5)));
+    let many = (0..20_000).map(|number| entry("a", 1, "targets", number + 1, number + 1)).collect();
+    let filled = open();
+    filled.note(many, reached(20_000));
+    filled.settle().unwrap();
+    let size = filled.size().unwrap();
+    filled.clear().unwrap();
+    assert!(filled.size().unwrap() < size / 2, "room is given back: {size}");
+    assert_eq!(filled.reached().unwrap(), None);
 }
 
 #[cfg(feature = "sled")]
 #[test]
-fn a_format_of_another_release_is_told() {
+fn an_index_in_sled_keeps_the_promise_and_what_it_was_told() {
+    keeps_the_promise_and_what_it_was_told(IndexKind::Sled);
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn an_index_in_redb_keeps_the_promise_and_what_it_was_told() {
+    keeps_the_promise_and_what_it_was_told(IndexKind::Redb);
+}
+
+#[cfg(all(feature = "sled", feature = "redb"))]
+#[test]
+fn an_index_of_another_kind_begins_anew_and_what_was_there_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let database = ::sled::open(folder.path()).unwrap();
-    database.insert("reached", &[0, 2, 0, 0]).unwrap();
+    let places = [folder.path().join("index"), folder.path().join("index.redb")];
+    for (kind, is, was) in [(IndexKind::Sled, 0, 1), (IndexKind::Redb, 1, 0), (IndexKind::Sled, 0, 1)] {
+        let index = Behind::open(folder.path(), Some(kind)).unwrap();
+        assert_eq!(index.reached().unwrap(), None, "{kind:?}");
+        index.note(vec![entry("a", 1, "targets", 1, 1)], reached(1));
+        index.settle().unwrap();
+        assert!(places[is].exists() && !places[was].exists(), "{kind:?}");
+    }
+}
+
+#[cfg(any(feature = "sled", feature = "redb"))]
+#[test]
+fn an_index_that_cannot_be_opened_is_made_anew() {
+    for kind in [IndexKind::Sled, IndexKind::Redb] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = kind.place(folder.path());
+        let device = FileDevice::open(folder.path()).unwrap();
+        device.create(place.file_name().unwrap().to_str().unwrap()).unwrap().write(0, b"neither").unwrap();
+        match Behind::open(folder.path(), Some(kind)) {
+            Ok(index) => assert_eq!(index.reached().unwrap(), None),
+            Err(error) => assert!(matches!(error, IndexError::NotBuiltIn(_)), "{kind:?}: {error:?}"),
+        }
+    }
+}
+
+#[cfg(feature = "sled")]
+#[test]
+fn an_index_in_a_format_of_another_release_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = ::sled::open(folder.path().join("index")).unwrap();
+    database.insert("reached", &[0, 1, 0, 0]).unwrap();
     drop(database);
-    assert!(matches!(Behind::open_sled(folder.path()), Err(IndexError::Unreadable(_))));
+    assert!(matches!(IndexKind::Sled.open(folder.path()), Err(IndexError::Unreadable(_))));
+    assert_eq!(Behind::open(folder.path(), None).unwrap().reached().unwrap(), None);
 }
 
 /// Fails at its next write as it is told: 1 with an error, 2 with a panic.
@@ -134,8 +186,8 @@ impl Index for Told {
     fn count(&self, life: Life<'_>) -> Result<u64, IndexError> {
         self.0.inner.count(life)
     }
-    fn entries(&self, visit: &mut dyn FnMut(Entry)) -> Result<(), IndexError> {
-        self.0.inner.entries(visit)
+    fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
+        self.0.inner.rows(visit)
     }
     fn flush(&self) -> Result<(), IndexError> {
         self.0.inner.flush()

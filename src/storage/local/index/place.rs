@@ -1,0 +1,93 @@
+//! Which key-value store holds the index, and where it lies in a store's folder. It does its own I/O, and so does who
+//! clears up after it.
+
+#![expect(clippy::disallowed_methods, reason = "not the journal's files, which go through the device")]
+
+use std::path::{Path, PathBuf};
+
+use super::{Index, IndexError};
+
+/// Which key-value store holds the index. What is in the index is the same, and can be made anew at any time.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum IndexKind {
+    /// sled, the default: the folder `index`.
+    Sled,
+    /// redb: the file `index.redb`. Smaller on disk.
+    Redb,
+}
+
+impl IndexKind {
+    const ALL: [Self; 2] = [Self::Sled, Self::Redb];
+
+    /// The first that this build has.
+    pub(super) fn usual() -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.is_built_in())
+    }
+
+    /// What lies in a store's folder, if this build has it.
+    pub(super) fn found(folder: &Path) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.is_built_in() && kind.place(folder).exists())
+    }
+
+    fn is_built_in(self) -> bool {
+        match self {
+            Self::Sled => cfg!(feature = "sled"),
+            Self::Redb => cfg!(feature = "redb"),
+        }
+    }
+
+    pub(super) fn place(self, folder: &Path) -> PathBuf {
+        match self {
+            Self::Sled => folder.join("index"),
+            Self::Redb => folder.join("index.redb"),
+        }
+    }
+
+    pub(super) fn open(self, folder: &Path) -> Result<Box<dyn Index>, IndexError> {
+        let place = self.place(folder);
+        #[cfg(feature = "sled")]
+        if self == Self::Sled {
+            return Ok(Box::new(super::sled::SledIndex::open(&place)?));
+        }
+        #[cfg(feature = "redb")]
+        if self == Self::Redb {
+            return Ok(Box::new(super::redb::RedbIndex::open(&place)?));
+        }
+        Err(IndexError::NotBuiltIn(place))
+    }
+
+    /// Removes what other kinds have left in a store's folder.
+    pub(super) fn discard_others(self, folder: &Path) -> Result<(), IndexError> {
+        Self::ALL
+            .into_iter()
+            .filter(|other| *other != self)
+            .try_for_each(|other| discard(&other.place(folder)))
+    }
+}
+/// Moves away what lies there, so that an index can begin anew. Nothing there is fine.
+pub(super) fn discard(place: &Path) -> Result<(), IndexError> {
+    let aside = place.with_added_extension("old");
+    let gone = |result: std::io::Result<()>| match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(|error| IndexError::Folder(std::sync::Arc::new(error))),
+    };
+    // At once, so that a half removed one is never opened; and whatever was left there before.
+    gone(remove(&aside))?;
+    gone(std::fs::rename(place, &aside))?;
+    gone(remove(&aside))
+}
+
+fn remove(place: &Path) -> std::io::Result<()> {
+    if std::fs::symlink_metadata(place)?.is_dir() {
+        std::fs::remove_dir_all(place)
+    } else {
+        std::fs::remove_file(place)
+    }
+}
+
+/// How many bytes a file has.
+#[cfg(feature = "redb")]
+pub(super) fn bytes(file: &Path) -> Result<u64, IndexError> {
+    Ok(std::fs::metadata(file).map_err(std::sync::Arc::new)?.len())
+}

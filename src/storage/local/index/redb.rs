@@ -1,0 +1,152 @@
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, RwLock};
+use redb::{Database, Durability, Range, ReadableDatabase, TableDefinition};
+
+use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
+use crate::terms::{Position, RoleName, Sha256, Version};
+
+/// An index in a redb database, one table.
+pub(crate) struct RedbIndex {
+    file: PathBuf,
+    /// `None` once a new one could not be made in its place.
+    database: RwLock<Option<Database>>,
+    /// Batches since the last that was synced.
+    unsynced: Mutex<u32>,
+}
+
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
+/// The tree's working memory; what is found here is cached above as states.
+const CACHE: usize = 32 << 20;
+/// What is freed can be used again only after a sync. So now and then there is one, by a thread that nobody waits for.
+const SYNC_EVERY: u32 = 64;
+
+impl RedbIndex {
+    pub(crate) fn open(file: &Path) -> Result<Self, IndexError> {
+        let database = RwLock::new(Some(open(file)?));
+        let index = Self { file: file.to_owned(), database, unsynced: Mutex::default() };
+        // A format that is not ours shows itself now, not at the first question.
+        index.reached()?;
+        Ok(index)
+    }
+
+    fn with<A>(&self, ask: impl FnOnce(&Database) -> Result<A, redb::Error>) -> Result<A, IndexError> {
+        Ok(ask(self.database.read().as_ref().ok_or(IndexError::StandsStill)?)?)
+    }
+
+    /// All that begins with `prefix`, as it is now.
+    fn range(&self, prefix: &[u8]) -> Result<Range<'static, &'static [u8], &'static [u8]>, IndexError> {
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(TABLE)?;
+            Ok(match after(prefix) {
+                Some(end) => table.range(prefix..end.as_slice())?,
+                None => table.range(prefix..)?,
+            })
+        })
+    }
+
+    fn newest(&self, prefix: &[u8]) -> Result<Option<Position>, IndexError> {
+        match self.range(prefix)?.next_back() {
+            Some(pair) => encoding::position(pair?.0.value()).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The first key after all that begin with `prefix`; `None` if there can be none.
+fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut after = prefix.get(..=last)?.to_vec();
+    *after.last_mut()? += 1;
+    Some(after)
+}
+
+fn open(file: &Path) -> Result<Database, IndexError> {
+    let make = || -> Result<Database, redb::Error> {
+        let database = Database::builder().set_cache_size(CACHE).create(file)?;
+        // The table is there from the beginning, so that reading never has to make it.
+        let writing = database.begin_write()?;
+        drop(writing.open_table(TABLE)?);
+        writing.commit()?;
+        Ok(database)
+    };
+    Ok(make()?)
+}
+
+impl Index for RedbIndex {
+    fn reached(&self) -> Result<Option<Reached>, IndexError> {
+        let value = self.with(|database| {
+            let table = database.begin_read()?.open_table(TABLE)?;
+            Ok(table.get(encoding::REACHED)?.map(|value| value.value().to_vec()))
+        })?;
+        value.map(|value| encoding::read_reached(&value)).transpose()
+    }
+
+    fn apply(&self, entries: &[Entry], reached: Reached) -> Result<(), IndexError> {
+        let mut unsynced = self.unsynced.lock();
+        *unsynced = (*unsynced + 1) % SYNC_EVERY;
+        let durability = if *unsynced == 0 { Durability::Immediate } else { Durability::None };
+        self.with(|database| {
+            let mut writing = database.begin_write()?;
+            writing.set_durability(durability)?;
+            let mut table = writing.open_table(TABLE)?;
+            for entry in entries {
+                let (by_version, sha256, by_digest) = encoding::pair(entry);
+                table.insert(by_version.as_slice(), sha256.as_slice())?;
+                table.insert(by_digest.as_slice(), [].as_slice())?;
+            }
+            table.insert(encoding::REACHED, encoding::reached(reached).as_slice())?;
+            drop(table);
+            Ok(writing.commit()?)
+        })
+    }
+
+    fn by_version(
+        &self,
+        life: Life<'_>,
+        role: &RoleName,
+        version: Version,
+    ) -> Result<Option<Position>, IndexError> {
+        self.newest(&encoding::version(life, role, version))
+    }
+
+    fn by_digest(
+        &self,
+        life: Life<'_>,
+        role: &RoleName,
+        sha256: &Sha256,
+    ) -> Result<Option<Position>, IndexError> {
+        self.newest(&encoding::digest(life, role, sha256))
+    }
+
+    fn count(&self, life: Life<'_>) -> Result<u64, IndexError> {
+        let mut of_life = self.range(&encoding::all(life))?;
+        of_life.try_fold(0, |count, pair| pair.map(|_| count + 1).map_err(IndexError::from))
+    }
+
+    fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
+        for pair in self.range(&[])? {
+            let (key, value) = pair?;
+            if let Some(row) = encoding::row(key.value(), value.value())? {
+                visit(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), IndexError> {
+        self.with(|database| Ok(database.begin_write()?.commit()?))
+    }
+
+    fn clear(&self) -> Result<(), IndexError> {
+        let mut database = self.database.write();
+        drop(database.take());
+        place::discard(&self.file)?;
+        *database = Some(open(&self.file)?);
+        Ok(())
+    }
+
+    fn size(&self) -> Result<u64, IndexError> {
+        place::bytes(&self.file)
+    }
+}
