@@ -89,8 +89,9 @@
 //!
 //! # Features
 //!
-//! - `sled` (on by default): the index lies in a sled database. Without it the index is held in memory and made anew from
-//!   the journal at each open; nothing else changes.
+//! - `redb` (on by default): the index lies in a redb database. Without it and the next the index is held in memory and made
+//!   anew from the journal at each open; nothing else changes.
+//! - `sled`: the index may lie in a sled database instead, see [`Options::index`].
 #![forbid(unsafe_code)]
 
 pub mod terms;

@@ -40,7 +40,7 @@ pub struct Options {
     /// lately are let go, and read again when somebody does. Lookups need none of them: their tables stay, at some 70 bytes
     /// a tag.
     pub memory: u64,
-    /// Which key-value store holds the index. By default the one that is there; in a new store, sled.
+    /// Which key-value store holds the index. By default the one that is there; in a new store, redb.
     pub index: Option<IndexKind>,
 }
 

@@ -4,6 +4,7 @@
 
 mod contenders;
 mod history;
+mod index;
 mod hold;
 mod lookup;
 mod memory;
@@ -29,6 +30,8 @@ enum What {
     Publish(publish::Args),
     /// What a history takes on disk, and reading it back.
     History(history::Args),
+    /// What could hold the index: filled, opened, asked.
+    Index(index::Args),
     /// Opening a store, and the first lookup in it.
     Open(open::Args),
     /// Calls to a server over many connections, at a rate that is held.
@@ -40,6 +43,7 @@ fn main() {
         What::Lookup(args) => lookup::run(&args),
         What::Publish(args) => publish::run(&args),
         What::History(args) => history::run(&args),
+        What::Index(args) => index::run(&args),
         What::Open(args) => open::run(&args),
         What::Hold(args) => hold::run(&args),
     }

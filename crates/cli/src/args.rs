@@ -390,7 +390,7 @@ pub(crate) struct Status {
 #[command(after_help = "\
 Examples:
   tufstore reindex --data store
-  tufstore reindex --data store --index redb")]
+  tufstore reindex --data store --index sled")]
 pub(crate) struct Reindex {
     #[command(flatten)]
     pub(crate) store: StoreArg,
@@ -404,9 +404,9 @@ pub(crate) struct Reindex {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum IndexKind {
     /// What a new store has
-    Sled,
-    /// Smaller on disk, and opened faster where there is much in it
     Redb,
+    /// Several times larger on disk, and slow to open once there is much in it
+    Sled,
 }
 
 impl From<IndexKind> for tufstore::IndexKind {

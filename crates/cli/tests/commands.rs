@@ -230,8 +230,8 @@ fn a_sound_store_verifies_with_and_without_its_index() {
 #[test]
 fn an_index_moves_to_another_key_value_store_and_stays_there() {
     let played = Played::new();
-    let places = ["data/index", "data/index.redb"].map(|place| played.folder.path().join(place));
-    for (kind, is, was) in [("redb", 1, 0), ("sled", 0, 1)] {
+    let places = ["data/index/sled", "data/index/redb"].map(|place| played.folder.path().join(place));
+    for (kind, is, was) in [("sled", 0, 1), ("redb", 1, 0)] {
         let moved = played.run(&["reindex", "--index", kind, "--output", "json"]).ok().json();
         assert_eq!(moved["records"], 3);
         played.run(&["verify"]).ok();

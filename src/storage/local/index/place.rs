@@ -11,14 +11,14 @@ use super::{Index, IndexError};
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum IndexKind {
-    /// sled, the default: the folder `index`.
-    Sled,
-    /// redb: the file `index.redb`. Smaller on disk.
+    /// redb, which a new store has.
     Redb,
+    /// sled. Several times larger on disk, and slow to open once there is much in it; see `docs/adr/0015`.
+    Sled,
 }
 
 impl IndexKind {
-    const ALL: [Self; 2] = [Self::Sled, Self::Redb];
+    const ALL: [Self; 2] = [Self::Redb, Self::Sled];
 
     /// The first that this build has.
     pub(super) fn usual() -> Option<Self> {
@@ -39,13 +39,14 @@ impl IndexKind {
 
     pub(super) fn place(self, folder: &Path) -> PathBuf {
         match self {
-            Self::Sled => folder.join("index"),
-            Self::Redb => folder.join("index.redb"),
+            Self::Redb => folder.join("index/redb"),
+            Self::Sled => folder.join("index/sled"),
         }
     }
 
     pub(super) fn open(self, folder: &Path) -> Result<Box<dyn Index>, IndexError> {
         let place = self.place(folder);
+        std::fs::create_dir_all(folder.join("index")).map_err(std::sync::Arc::new)?;
         #[cfg(feature = "sled")]
         if self == Self::Sled {
             return Ok(Box::new(super::sled::SledIndex::open(&place)?));

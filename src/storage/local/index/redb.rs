@@ -18,7 +18,8 @@ pub(crate) struct RedbIndex {
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
 /// The tree's working memory; what is found here is cached above as states.
 const CACHE: usize = 32 << 20;
-/// What is freed can be used again only after a sync. So now and then there is one, by a thread that nobody waits for.
+/// What is freed can be used again only after a sync, and an unclean end leads back to the last one. So now and then there
+/// is one, by a thread that nobody waits for.
 const SYNC_EVERY: u32 = 64;
 
 impl RedbIndex {
@@ -85,10 +86,14 @@ impl Index for RedbIndex {
     fn apply(&self, entries: &[Entry], reached: Reached) -> Result<(), IndexError> {
         let mut unsynced = self.unsynced.lock();
         *unsynced = (*unsynced + 1) % SYNC_EVERY;
-        let durability = if *unsynced == 0 { Durability::Immediate } else { Durability::None };
+        let sync = *unsynced == 0;
         self.with(|database| {
             let mut writing = database.begin_write()?;
-            writing.set_durability(durability)?;
+            if sync {
+                writing.set_quick_repair(true);
+            } else {
+                writing.set_durability(Durability::None)?;
+            }
             let mut table = writing.open_table(TABLE)?;
             for entry in entries {
                 let (by_version, sha256, by_digest) = encoding::pair(entry);
@@ -135,7 +140,11 @@ impl Index for RedbIndex {
     }
 
     fn flush(&self) -> Result<(), IndexError> {
-        self.with(|database| Ok(database.begin_write()?.commit()?))
+        self.with(|database| {
+            let mut writing = database.begin_write()?;
+            writing.set_quick_repair(true);
+            Ok(writing.commit()?)
+        })
     }
 
     fn clear(&self) -> Result<(), IndexError> {

@@ -111,7 +111,7 @@ fn an_index_in_redb_keeps_the_promise_and_what_it_was_told() {
 #[test]
 fn an_index_of_another_kind_begins_anew_and_what_was_there_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let places = [folder.path().join("index"), folder.path().join("index.redb")];
+    let places = [IndexKind::Sled, IndexKind::Redb].map(|kind| kind.place(folder.path()));
     for (kind, is, was) in [(IndexKind::Sled, 0, 1), (IndexKind::Redb, 1, 0), (IndexKind::Sled, 0, 1)] {
         let index = Behind::open(folder.path(), Some(kind)).unwrap();
         assert_eq!(index.reached().unwrap(), None, "{kind:?}");
@@ -127,7 +127,7 @@ fn an_index_that_cannot_be_opened_is_made_anew() {
     for kind in [IndexKind::Sled, IndexKind::Redb] {
         let folder = tempfile::tempdir().unwrap();
         let place = kind.place(folder.path());
-        let device = FileDevice::open(folder.path()).unwrap();
+        let device = FileDevice::open(place.parent().unwrap()).unwrap();
         device.create(place.file_name().unwrap().to_str().unwrap()).unwrap().write(0, b"neither").unwrap();
         match Behind::open(folder.path(), Some(kind)) {
             Ok(index) => assert_eq!(index.reached().unwrap(), None),
@@ -140,7 +140,7 @@ fn an_index_that_cannot_be_opened_is_made_anew() {
 #[test]
 fn an_index_in_a_format_of_another_release_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let database = ::sled::open(folder.path().join("index")).unwrap();
+    let database = ::sled::open(IndexKind::Sled.place(folder.path())).unwrap();
     database.insert("reached", &[0, 1, 0, 0]).unwrap();
     drop(database);
     assert!(matches!(IndexKind::Sled.open(folder.path()), Err(IndexError::Unreadable(_))));
