@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod differences;
 mod power_cuts;
 
 use std::collections::HashMap;

@@ -25,6 +25,14 @@ struct Descent {
     ancestors: Vec<Ancestor>,
 }
 
+#[cfg(test)]
+impl Payload {
+    /// One that nobody prepared.
+    pub(in crate::storage::local) fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes, descents: Vec::new() }
+    }
+}
+
 /// One document as it will stand in the journal.
 struct Packed<'a> {
     form: Form,
