@@ -2,6 +2,7 @@
 //!
 //! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
 
+mod commits;
 mod contenders;
 mod history;
 mod index;
@@ -28,6 +29,8 @@ enum What {
     Lookup(lookup::Args),
     /// Publications into large repositories, beside parsing and hashing the same file.
     Publish(publish::Args),
+    /// Durable publications, one publisher and many, beside what the machine and other stores allow.
+    Commits(commits::Args),
     /// What a history takes on disk, and reading it back.
     History(history::Args),
     /// What could hold the index: filled, opened, asked.
@@ -42,6 +45,7 @@ fn main() {
     match Cli::parse().what {
         What::Lookup(args) => lookup::run(&args),
         What::Publish(args) => publish::run(&args),
+        What::Commits(args) => commits::run(&args),
         What::History(args) => history::run(&args),
         What::Index(args) => index::run(&args),
         What::Open(args) => open::run(&args),
