@@ -1,8 +1,7 @@
 //! `Staged` to `Committed`: group commit. Whoever comes first leads: takes all that waits, has it written with one sync,
-//! makes each visible, and hands the lead on. Nobody else touches storage or catalog meanwhile, so that the order of
-//! positions and the order of visibility are one.
+//! makes each visible, and hands the lead on to one of those that came meanwhile. Nobody else touches storage or catalog
+//! meanwhile, so that the order of positions and the order of visibility are one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::install::{Committed, install};
@@ -16,15 +15,42 @@ pub(crate) struct Committer {
     storage: Arc<dyn Storage>,
     catalog: Arc<Catalog>,
     queue: Mutex<Queue>,
-    answered: Condvar,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<(u64, Ready)>,
-    answers: HashMap<u64, Result<Answer, StorageError>>,
+    waiting: Vec<(Arc<Waiter>, Ready)>,
     leading: bool,
-    tickets: u64,
+}
+
+/// Where one publisher waits: nobody is woken but for a word of their own.
+#[derive(Default)]
+struct Waiter {
+    word: Mutex<Option<Word>>,
+    told: Condvar,
+}
+
+enum Word {
+    /// It is your turn to lead.
+    Lead,
+    Answer(Result<Answer, StorageError>),
+}
+
+impl Waiter {
+    fn tell(&self, word: Word) {
+        *self.word.lock() = Some(word);
+        self.told.notify_all();
+    }
+
+    fn listen(&self) -> Word {
+        let mut word = self.word.lock();
+        loop {
+            match word.take() {
+                Some(word) => return word,
+                None => word = self.told.wait(word),
+            }
+        }
+    }
 }
 
 /// What became of a staged publication.
@@ -37,79 +63,89 @@ pub(crate) enum Answer {
 
 impl Committer {
     pub(crate) fn new(storage: Arc<dyn Storage>, catalog: Arc<Catalog>) -> Self {
-        Self { storage, catalog, queue: Mutex::new(Queue::default()), answered: Condvar::default() }
+        Self { storage, catalog, queue: Mutex::new(Queue::default()) }
     }
 
     /// Returns when `staged` is on disk and visible, or refused, or its outcome is unknown.
     pub(crate) fn commit(&self, staged: Staged) -> Result<Answer, StorageError> {
         let ready = staged.prepare(&*self.storage)?;
+        let waiter = Arc::new(Waiter::default());
         let mut queue = self.queue.lock();
-        let ticket = queue.tickets;
-        queue.tickets += 1;
-        queue.waiting.push((ticket, ready));
+        queue.waiting.push((Arc::clone(&waiter), ready));
+        let lead = !queue.leading;
+        queue.leading = true;
+        drop(queue);
+        if lead {
+            self.lead();
+        }
         loop {
-            if let Some(answer) = queue.answers.remove(&ticket) {
-                return answer;
+            match waiter.listen() {
+                Word::Answer(answer) => return answer,
+                Word::Lead => self.lead(),
             }
-            if queue.leading {
-                queue = self.answered.wait(queue);
-                continue;
-            }
-            queue.leading = true;
-            let group = std::mem::take(&mut queue.waiting);
-            drop(queue);
-            let mut lead =
-                Lead { committer: self, tickets: group.iter().map(|(ticket, _)| *ticket).collect() };
-            let answers = self.run(group);
-            lead.answer(answers);
-            drop(lead);
-            queue = self.queue.lock();
         }
     }
 
-    fn run(&self, group: Vec<(u64, Ready)>) -> Vec<(u64, Result<Answer, StorageError>)> {
-        let commits = group.iter().map(|(_, ready)| ready.prepared.clone()).collect();
+    /// Commits all that waits, the caller's own among it.
+    fn lead(&self) {
+        let group = std::mem::take(&mut self.queue.lock().waiting);
+        let waiters = group.iter().map(|(waiter, _)| Arc::clone(waiter)).collect();
+        let lead = Lead { committer: self, unanswered: waiters };
+        let answers = self.run(group.into_iter().map(|(_, ready)| ready).collect());
+        lead.end(answers);
+    }
+
+    fn run(&self, group: Vec<Ready>) -> Vec<Result<Answer, StorageError>> {
+        let commits = group.iter().map(|ready| ready.prepared.clone()).collect();
         let watch = Stopwatch::start();
         let mut outcomes = self.storage.commit(commits);
         metrics::histogram!("tufstore_commit_seconds").record(watch.elapsed());
         metrics::counter!("tufstore_commits_total").increment(group.len().try_into().unwrap_or(u64::MAX));
         let lost = || Outcome::Unknown(StorageError::Bug("a commit went without an outcome"));
         outcomes.resize_with(group.len(), lost);
-        let answer = |((ticket, ready), outcome)| {
-            let answer = match outcome {
-                Outcome::Committed(position) => {
-                    Ok(Answer::Committed(install(ready, position, &self.catalog)))
-                }
-                Outcome::Conflict => Ok(Answer::Moved),
-                Outcome::Unknown(error) => Err(error),
-            };
-            (ticket, answer)
+        let answer = |(ready, outcome)| match outcome {
+            Outcome::Committed(position) => Ok(Answer::Committed(install(ready, position, &self.catalog))),
+            Outcome::Conflict => Ok(Answer::Moved),
+            Outcome::Unknown(error) => Err(error),
         };
         group.into_iter().zip(outcomes).map(answer).collect()
     }
+
+    /// To whoever came first meanwhile, if anybody did.
+    fn hand_on(&self) {
+        let mut queue = self.queue.lock();
+        let next = queue.waiting.first().map(|(waiter, _)| Arc::clone(waiter));
+        queue.leading = next.is_some();
+        drop(queue);
+        if let Some(next) = next {
+            next.tell(Word::Lead);
+        }
+    }
 }
 
-/// Held by who leads. Gives the lead back even if a panic below ends it, and then leaves nobody waiting.
+/// Held by who leads. Hands the lead on even if a panic below ends it, and then leaves nobody waiting.
 struct Lead<'a> {
     committer: &'a Committer,
-    /// Not answered yet.
-    tickets: Vec<u64>,
+    unanswered: Vec<Arc<Waiter>>,
 }
 
 impl Lead<'_> {
-    fn answer(&mut self, answers: Vec<(u64, Result<Answer, StorageError>)>) {
-        self.tickets.clear();
-        self.committer.queue.lock().answers.extend(answers);
+    fn end(mut self, answers: Vec<Result<Answer, StorageError>>) {
+        let waiters = std::mem::take(&mut self.unanswered);
+        // First the lead: the next group shall be on its way while these are told.
+        drop(self);
+        for (waiter, answer) in waiters.iter().zip(answers) {
+            waiter.tell(Word::Answer(answer));
+        }
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         const PANICKED: StorageError = StorageError::Bug("the thread that committed has panicked");
-        let mut queue = self.committer.queue.lock();
-        queue.leading = false;
-        queue.answers.extend(self.tickets.drain(..).map(|ticket| (ticket, Err(PANICKED))));
-        drop(queue);
-        self.committer.answered.notify_all();
+        self.committer.hand_on();
+        for waiter in self.unanswered.drain(..) {
+            waiter.tell(Word::Answer(Err(PANICKED)));
+        }
     }
 }
