@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use tufstore::terms::{RepositoryName, RoleName};
-use tufstore::{DocumentEntry, Options, Store};
+use tufstore::{DocumentEntry, Lookup, Options, Store};
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest};
 
 use crate::publish::{milliseconds, parse_and_hash};
@@ -65,7 +65,18 @@ fn one_by_one(store: &Store, tags: usize) {
     table::print("one tag at a time, on disk", &heads, &rows);
 }
 
+/// Asks each repository once: none of it is in memory.
+fn first_lookups(store: &Store) {
+    let asked = store.repositories().into_iter().map(|name| {
+        milliseconds(|| assert!(!matches!(store.lookup(name.as_str(), "no such tag", NOW).unwrap(), Lookup::NoSuchRepository)))
+    });
+    let mut asked: Vec<f64> = asked.collect();
+    asked.sort_by(f64::total_cmp);
+    println!("\nfirst lookups: median {:.3} ms, slowest {:.2} ms", asked[asked.len() / 2], asked[asked.len() - 1]);
+}
+
 fn measure(store: &Store, reads: usize) {
+    first_lookups(store);
     let documents: Vec<(RepositoryName, DocumentEntry)> = store
         .repositories()
         .into_iter()
