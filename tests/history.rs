@@ -96,3 +96,42 @@ fn an_index_of_either_kind_finds_the_same() {
         comes_back(&open(folder.path(), None), &files);
     }
 }
+
+/// What an index says is checked: here each key by version leads to the record of another repository, or is gone.
+#[cfg(feature = "redb")]
+#[test]
+fn an_index_that_lies_or_forgets_hides_nothing() {
+    use redb::{ReadableTable as _, TableDefinition};
+
+    const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
+    let name: RepositoryName = "reg.example.com/app".parse().unwrap();
+    for forgets in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), Some(IndexKind::Redb));
+        let other = Publisher::for_store("reg.example.com/other", &store).publish(&store).unwrap();
+        let files = publish(&store, 12);
+        drop(store);
+        let database = redb::Database::open(folder.path().join("index/redb")).unwrap();
+        let writing = database.begin_write().unwrap();
+        let mut table = writing.open_table(TABLE).unwrap();
+        let keys: Vec<Vec<u8>> = table.iter().unwrap().map(|pair| pair.unwrap().0.value().to_vec()).collect();
+        let by_version = keys.iter().filter(|key| key.get(24) == Some(&b'v'));
+        for key in by_version.skip(3).step_by(4) {
+            let value = table.remove(key.as_slice()).unwrap().unwrap().value().to_vec();
+            if !forgets {
+                let mut elsewhere = key.clone();
+                elsewhere.splice(key.len() - 8.., other.position.get().to_be_bytes());
+                table.insert(elsewhere.as_slice(), value.as_slice()).unwrap();
+            }
+        }
+        drop(table);
+        writing.commit().unwrap();
+        drop(database);
+        let store = open(folder.path(), None);
+        assert!(!store.verify(&mut |_| {}).unwrap().findings.is_empty());
+        let listed: Vec<_> = store.documents(&name).collect::<Result<_, _>>().unwrap();
+        assert_eq!(listed.len(), files.len(), "forgets: {forgets}");
+        assert!(listed.is_sorted_by_key(|entry| entry.position));
+        comes_back(&store, &files);
+    }
+}

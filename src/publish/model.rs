@@ -93,6 +93,10 @@ impl Storage for Double {
         Ok(None)
     }
 
+    fn positions(&self, _: &RepositoryName) -> Option<Vec<Position>> {
+        None
+    }
+
     fn headers(&self, _: Position, _: usize) -> Result<Vec<RecordHeader>, StorageError> {
         Ok(Vec::new())
     }

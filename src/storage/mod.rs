@@ -203,6 +203,11 @@ pub(crate) trait Storage: Send + Sync + 'static {
     /// A document of the current life of `repository`. `None` only if the journal proves that there is none.
     fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError>;
 
+    /// Where the records of the present life of `repository` stand, in order: as many as its revision says. `None` if the
+    /// index cannot be relied on for that; the headers can. A position that turns out to be of another record is a lie
+    /// of the index, too.
+    fn positions(&self, repository: &RepositoryName) -> Option<Vec<Position>>;
+
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;
 

@@ -6,7 +6,7 @@ use std::vec;
 
 use crate::metadata::Document;
 use crate::storage::{Found, RecordHeader, Storage, StorageError, StoredDocument, Wanted};
-use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, UnixTime, Version};
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 
 /// How a document of the past is named.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -76,13 +76,17 @@ pub struct DocumentEntry {
     pub length: u64,
 }
 
-/// Every document that the present life of a repository has published, oldest first. Reads the journal's headers in pages
-/// as it goes.
+/// Every document that the present life of a repository has published, oldest first. Reads the headers of its records as
+/// it goes; those of all records, in pages, where the index does not know which they are.
 pub struct Documents {
     storage: Arc<dyn Storage>,
     /// Whose, and which life of it; `None` where nothing lives, or once reading has failed.
     of: Option<(RepositoryName, Incarnation)>,
+    /// Of the records that are still to be read; `None` if every one has to be looked at.
+    known: Option<vec::IntoIter<Position>>,
+    /// Of the record that was read last, and its revision.
     after: Position,
+    revision: Revision,
     page: vec::IntoIter<DocumentEntry>,
 }
 
@@ -91,8 +95,27 @@ impl Documents {
 
     pub(crate) fn new(storage: Arc<dyn Storage>, repository: &RepositoryName) -> Self {
         let head = storage.head(repository).filter(|head| !head.deleted);
+        let known = storage.positions(repository).map(Vec::into_iter);
         let of = head.map(|head| (repository.clone(), head.incarnation));
-        Self { storage, of, after: Position::START, page: Vec::new().into_iter() }
+        Self {
+            storage,
+            of,
+            known,
+            after: Position::START,
+            revision: Revision::NONE,
+            page: Vec::new().into_iter(),
+        }
+    }
+
+    /// The next headers, theirs or not; none at the end.
+    fn headers(&mut self) -> Result<Vec<RecordHeader>, StorageError> {
+        match &mut self.known {
+            None => self.storage.headers(self.after, Self::PAGE),
+            Some(known) => match known.next() {
+                Some(position) => self.storage.headers(Position::new(position.get().saturating_sub(1)), 1),
+                None => Ok(Vec::new()),
+            },
+        }
     }
 }
 
@@ -104,18 +127,26 @@ impl Iterator for Documents {
             if let Some(entry) = self.page.next() {
                 return Some(Ok(entry));
             }
-            let (repository, incarnation) = self.of.as_ref()?;
-            let headers = match self.storage.headers(self.after, Self::PAGE) {
+            let headers = match self.headers() {
                 Ok(headers) => headers,
                 Err(error) => {
                     self.of = None;
+                    self.known = Some(Vec::new().into_iter());
                     return Some(Err(error));
                 }
             };
-            self.after = headers.last()?.position;
+            let (repository, incarnation) = self.of.as_ref()?;
             let theirs = |header: &RecordHeader| {
                 header.repository == *repository && header.incarnation == *incarnation
             };
+            let follows = |header: &RecordHeader| theirs(header) && header.revision == self.revision.next();
+            if self.known.is_some() && !headers.iter().all(follows) {
+                // The index leads elsewhere, or past a record: from here on, every one is looked at.
+                self.known = None;
+                continue;
+            }
+            let newest = headers.last()?;
+            (self.after, self.revision) = (newest.position, newest.revision);
             let entries: Vec<_> = headers.into_iter().filter(theirs).flat_map(entries).collect();
             self.page = entries.into_iter();
         }

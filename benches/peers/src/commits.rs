@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use tufstore::{Options, Store, Upload};
 use tufstore_keys::SealedOnlineKeys;
 use tufstore_testkit::{NOW, Publisher, digest};
 
+use crate::chart;
 use crate::questions::{repository, tag};
 use crate::table;
 
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Also plot into this folder.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 /// How often a second, and how long one took.
@@ -89,13 +93,19 @@ pub(crate) fn run(args: &Args) {
                 vec![(*name).to_owned(), format!("{rate:.0}"), format!("{:.2}", own / rate), at(0.5), at(0.99)]
             })
             .collect();
+        if let Some(folder) = &args.svg {
+            let bars: Vec<_> =
+                results.iter().map(|(name, runs)| ((*name).to_owned(), vec![Some(median(runs))])).collect();
+            let title = format!("Durable publications a second, {count} at once (longer is better)");
+            chart::write(folder, &format!("commits-{count}"), &title, &["a second"], &bars);
+        }
         let title = format!("{count} publishers; {journal} bytes of journal, {bytes} of documents a publication");
         table::print(&title, &["", "a second", "tufstore / it", "median, ms", "99 %, ms"], &rows);
     }
 }
 
 fn prepare(store: &Store, number: usize, tags: usize) -> Publisher {
-    let mut publisher = Publisher::for_store(&repository(number), store);
+    let mut publisher = Publisher::with_dockers_keys(&repository(number), store);
     for at in 0..tags {
         publisher.tag(&[(tag(at).as_str(), digest(&format!("{number}/{at}")))]);
     }

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) {
 
 fn one_by_one(store: &Store, tags: usize) {
     let repository: RepositoryName = "reg.example.com/app".parse().unwrap();
-    let mut publisher = Publisher::for_store(repository.as_str(), store);
+    let mut publisher = Publisher::with_dockers_keys(repository.as_str(), store);
     publisher.publish(store).unwrap();
     let (mut published, mut compared, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..tags {

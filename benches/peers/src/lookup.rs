@@ -2,10 +2,12 @@
 //! *batch* (of 32, where there is such a call).
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::chart;
 use crate::contenders::{Ask, Contender, Dash, Lmdb, Ours, Papaya, Redb, Sled, Sqlite, Std};
 use crate::memory::{self, Memory};
 use crate::questions::{self, Kind, Questions, Spread};
@@ -36,6 +38,9 @@ pub(crate) struct Args {
     /// Only this engine, quiet and while another thread publishes that often a second.
     #[arg(long)]
     publishing: Option<u32>,
+    /// Also plot into this folder.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 struct Held {
@@ -174,6 +179,10 @@ fn compare(args: &Args, held: &[Held], memory: &Memory, questions: &Questions, h
     for row in &mut rows {
         row.resize(12, String::new());
     }
+    let mut bars: Vec<chart::Bar> = vec![
+        ("the memory, dependent".into(), vec![Some(dependent)]),
+        ("the memory, independent".into(), vec![None, Some(independent)]),
+    ];
     for (held, figures) in held.iter().zip(measured) {
         let [chain, each, batch, chain_alone, each_alone] =
             [figures.chain, figures.each, figures.batch, figures.chain_alone, figures.each_alone]
@@ -185,6 +194,7 @@ fn compare(args: &Args, held: &[Held], memory: &Memory, questions: &Questions, h
         if held.bytes_per_tag >= 1.0 {
             name += &format!(" ({:.0} B/tag)", held.bytes_per_tag);
         }
+        bars.push((name.clone(), vec![chain, each, batch]));
         rows.push(vec![
             name,
             ns(chain),
@@ -199,6 +209,11 @@ fn compare(args: &Args, held: &[Held], memory: &Memory, questions: &Questions, h
             ratio(each, papaya_each),
             ratio(batch, papaya_each),
         ]);
+    }
+    if let Some(folder) = &args.svg {
+        let file = format!("lookup-{}", title.replace(", ", "-").replace(' ', "-").to_lowercase());
+        let title = format!("Lookups, {title}: nanoseconds, {} tags, one thread (shorter is better)", args.tags);
+        chart::write(folder, &file, &title, &["chain", "loop", "batch of 32"], &bars);
     }
     table::print(
         title,

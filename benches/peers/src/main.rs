@@ -2,6 +2,7 @@
 //!
 //! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
 
+mod chart;
 mod commits;
 mod contenders;
 mod history;

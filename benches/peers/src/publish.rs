@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) {
         let contents: Vec<_> =
             names.iter().enumerate().map(|(at, name)| (name.as_str(), digest(&format!("{at}")))).collect();
         let mut publishers = stores.each_ref().map(|store| {
-            let mut publisher = Publisher::for_store("reg.example.com/app", store);
+            let mut publisher = Publisher::with_dockers_keys("reg.example.com/app", store);
             publisher.tag(&contents);
             publisher.publish(store).unwrap();
             publisher

@@ -28,11 +28,16 @@ impl Publisher {
     /// If `repository` is no repository's name.
     #[track_caller]
     pub fn new(repository: &str, online: OnlineKeysOfServer) -> Self {
+        Self::with_keys(repository, online, KeyAlgorithm::Ed25519)
+    }
+
+    #[track_caller]
+    fn with_keys(repository: &str, online: OnlineKeysOfServer, algorithm: KeyAlgorithm) -> Self {
         let name: RepositoryName = must("reading a name", repository.parse());
         let mut keys = AuthorKeys::new();
         keys.add(&RoleName::Root, seeded_key(KeyAlgorithm::EcdsaP256, &format!("{name} root")));
-        keys.add(&RoleName::Targets, seeded_key(KeyAlgorithm::Ed25519, &format!("{name} targets")));
-        keys.add(&RoleName::Snapshot, seeded_key(KeyAlgorithm::Ed25519, &format!("{name} snapshot")));
+        keys.add(&RoleName::Targets, seeded_key(algorithm, &format!("{name} targets")));
+        keys.add(&RoleName::Snapshot, seeded_key(algorithm, &format!("{name} snapshot")));
         Self { author: must("beginning a repository", Author::begin(name, keys, online, NOW)), now: NOW }
     }
 
@@ -42,14 +47,16 @@ impl Publisher {
     /// As [`Publisher::new`], and if the store holds no keys.
     #[track_caller]
     pub fn for_store(repository: &str, store: &Store) -> Self {
-        let key = |role| Some(online_key(store, repository, role));
-        Self::new(
-            repository,
-            OnlineKeysOfServer {
-                timestamp: online_key(store, repository, OnlineRole::Timestamp),
-                snapshot: key(OnlineRole::Snapshot),
-            },
-        )
+        Self::new(repository, online_keys(store, repository))
+    }
+
+    /// The same with ECDSA keys, as Docker's clients make them: what Ed25519 verifies has to be hashed by it as well.
+    ///
+    /// # Panics
+    /// As [`Publisher::for_store`].
+    #[track_caller]
+    pub fn with_dockers_keys(repository: &str, store: &Store) -> Self {
+        Self::with_keys(repository, online_keys(store, repository), KeyAlgorithm::EcdsaP256)
     }
 
     /// Who signs snapshots alone; timestamps are `store`'s.
@@ -156,6 +163,13 @@ impl Publisher {
 pub(crate) const LENGTH: u64 = 1_024;
 
 #[track_caller]
+fn online_keys(store: &Store, repository: &str) -> OnlineKeysOfServer {
+    OnlineKeysOfServer {
+        timestamp: online_key(store, repository, OnlineRole::Timestamp),
+        snapshot: Some(online_key(store, repository, OnlineRole::Snapshot)),
+    }
+}
+
 fn online_key(store: &Store, repository: &str, role: OnlineRole) -> tufstore::crypto::PublicKey {
     let name = must("reading a name", repository.parse());
     must("asking for a key", store.online_key(&name, role))

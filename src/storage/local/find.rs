@@ -105,6 +105,24 @@ impl LocalStorage {
         Ok(Some(Found { document: reader.document(&record, number)?, time: header.time }))
     }
 
+    /// Every record of a life has documents, and its revision counts them: so an index that has lost some is found out.
+    pub(super) fn positions_of_life(&self, repository: &RepositoryName) -> Option<Vec<Position>> {
+        let head = self.heads.get(repository).filter(|head| !head.deleted)?;
+        let mut positions = match self.index.positions(repository, head.incarnation) {
+            Ok(positions) => positions,
+            Err(error) => {
+                tracing::warn!(%error, %repository, "the index failed; the journal is searched");
+                return None;
+            }
+        };
+        positions.sort_unstable();
+        positions.dedup();
+        // What was committed meanwhile is not asked for.
+        positions.retain(|position| *position <= head.position);
+        let complete = u64::try_from(positions.len()).is_ok_and(|count| count == head.revision.get());
+        complete.then_some(positions)
+    }
+
     /// Reads every header that there is. Slow, and right whatever the index says.
     fn find_in_journal(
         &self,

@@ -275,6 +275,10 @@ impl Storage for LocalStorage {
         self.find_document(repository, wanted)
     }
 
+    fn positions(&self, repository: &RepositoryName) -> Option<Vec<Position>> {
+        self.positions_of_life(repository)
+    }
+
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError> {
         let headers = self.journal.headers(after, limit)?;
         Ok(headers.into_iter().map(|(header, _)| header).collect())

@@ -152,10 +152,25 @@ impl Behind {
         incarnation: Incarnation,
     ) -> Result<u64, IndexError> {
         let life = Life { repository, incarnation };
+        self.settle_life(life);
+        self.shared.ask(|index| index.count(life))
+    }
+
+    /// Where the documents of a life stand, one for each, in any order. Waits until what is pending of it is applied.
+    pub(crate) fn positions(
+        &self,
+        repository: &RepositoryName,
+        incarnation: Incarnation,
+    ) -> Result<Vec<Position>, IndexError> {
+        let life = Life { repository, incarnation };
+        self.settle_life(life);
+        self.shared.ask(|index| index.positions(life))
+    }
+
+    fn settle_life(&self, life: Life<'_>) {
         if self.shared.newest_pending(life, |_| true).is_some() {
             self.shared.apply_all(self.thread.is_some());
         }
-        self.shared.ask(|index| index.count(life))
     }
 
     /// Shows what it has of every entry; what is pending is applied first.

@@ -74,6 +74,12 @@ impl Index for MemoryIndex {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
+    fn positions(&self, life: Life<'_>) -> Result<Vec<Position>, IndexError> {
+        let positions =
+            |documents: &Documents| documents.versions.iter().map(|(_, _, position, _)| *position).collect();
+        Ok(self.of(life, positions).unwrap_or_default())
+    }
+
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         for ((repository, incarnation), documents) in &self.0.read().lives {
             for (role, version, position, sha256) in &documents.versions {

@@ -164,6 +164,9 @@ pub(crate) trait Index: Send + Sync + 'static {
     /// How many documents of a life it knows, counted from the entries themselves.
     fn count(&self, life: Life<'_>) -> Result<u64, IndexError>;
 
+    /// Where the documents of a life stand, one for each, in any order.
+    fn positions(&self, life: Life<'_>) -> Result<Vec<Position>, IndexError>;
+
     /// Shows what it has of every entry, in any order.
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError>;
 

@@ -129,6 +129,10 @@ impl Index for RedbIndex {
         of_life.try_fold(0, |count, pair| pair.map(|_| count + 1).map_err(IndexError::from))
     }
 
+    fn positions(&self, life: Life<'_>) -> Result<Vec<Position>, IndexError> {
+        self.range(&encoding::all(life))?.map(|pair| encoding::position(pair?.0.value())).collect()
+    }
+
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         for pair in self.range(&[])? {
             let (key, value) = pair?;

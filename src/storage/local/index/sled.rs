@@ -85,6 +85,12 @@ impl Index for SledIndex {
         })
     }
 
+    fn positions(&self, life: Life<'_>) -> Result<Vec<Position>, IndexError> {
+        self.with(|database| {
+            database.scan_prefix(encoding::all(life)).map(|entry| encoding::position(&entry?.0)).collect()
+        })
+    }
+
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         self.with(|database| {
             for found in database.iter() {

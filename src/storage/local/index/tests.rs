@@ -51,6 +51,9 @@ fn promise(index: &Behind) {
         assert_eq!(ask(&entry("a/b", 3, "targets", 1, 9)), (None, None));
         assert_eq!(ask(&entry("a/b", 1, "targets", 3, 9)), (None, None));
         assert_eq!(index.count(&entries[0].repository, Incarnation::new(1)).unwrap(), 4);
+        let mut positions = index.positions(&entries[0].repository, Incarnation::new(1)).unwrap();
+        positions.sort_unstable();
+        assert_eq!(positions, [1, 2, 2, 3].map(Position::new));
         assert_eq!(index.count(&entries[0].repository, Incarnation::new(2)).unwrap(), 1);
         assert_eq!(index.count(&entries[0].repository, Incarnation::new(3)).unwrap(), 0);
     }
@@ -185,6 +188,9 @@ impl Index for Told {
     }
     fn count(&self, life: Life<'_>) -> Result<u64, IndexError> {
         self.0.inner.count(life)
+    }
+    fn positions(&self, life: Life<'_>) -> Result<Vec<Position>, IndexError> {
+        self.0.inner.positions(life)
     }
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError> {
         self.0.inner.rows(visit)
