@@ -38,7 +38,7 @@ pub struct Options {
     pub limits: Limits,
     /// About how many bytes of memory documents may take, 256 MiB by default. Those of repositories that nobody asked for
     /// lately are let go, and read again when somebody does. Lookups need none of them: their tables stay, at some 70 bytes
-    /// a tag.
+    /// a tag. Beside it, 32 MiB hold what the next publications are stored as differences to.
     pub memory: u64,
     /// Which key-value store holds the index. By default the one that is there; in a new store, redb.
     pub index: Option<IndexKind>,

@@ -30,9 +30,11 @@ impl Lineage {
         Some((step, self.ancestors.get(base..)?))
     }
 
-    /// The bytes of those at hand, together.
+    /// How many bytes of memory it takes, about.
     pub(super) fn weight(&self) -> usize {
-        self.ancestors.iter().flat_map(|ancestor| &ancestor.bytes).map(|bytes| bytes.len()).sum()
+        const BESIDE: usize = 256;
+        let documents = self.ancestors.iter().flat_map(|ancestor| &ancestor.bytes).map(|bytes| bytes.len());
+        BESIDE + self.ancestors.capacity() * size_of::<Ancestor>() + documents.sum::<usize>()
     }
 
     /// Keeps at hand what nearly all documents to come stand on: the newest, and the last one of a round step.

@@ -44,13 +44,14 @@ fn pack_large(base: &[u8], bytes: &[u8], packed: &mut Vec<u8>) -> SafeResult {
 
 /// What [`pack`] was given with that base; `None` if it was not given `length` bytes, or never made this.
 ///
-/// Takes memory for `length` bytes at once: the caller has that from a header that was checked.
+/// Takes memory for `length` bytes at once, if there is so much.
 pub(in crate::storage::local) fn unpack(
     base: Option<&[u8]>,
     packed: &[u8],
     length: usize,
 ) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
     let base = base.unwrap_or_default();
     UNPACKING.with_borrow_mut(|context| context.decompress_using_dict(&mut bytes, packed, base)).ok()?;
     (bytes.len() == length).then_some(bytes)

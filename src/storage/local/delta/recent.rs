@@ -16,9 +16,6 @@ struct Held {
     bytes: usize,
 }
 
-/// What one takes beside its documents, about.
-const BESIDE: usize = 512;
-
 impl Recent {
     /// Holds about so many bytes at most.
     pub(in crate::storage::local) fn new(most: usize) -> Self {
@@ -62,13 +59,13 @@ impl Recent {
     ) {
         lineage.lighten();
         let mut held = self.held.lock();
-        held.bytes += lineage.weight() + BESIDE;
+        held.bytes += lineage.weight();
         let before = held.lineages.put(key(repository, incarnation, role), lineage);
-        held.bytes -= before.map_or(0, |before| before.weight() + BESIDE);
+        held.bytes -= before.map_or(0, |before| before.weight());
         while held.bytes > self.most
             && let Some((_, oldest)) = held.lineages.pop_lru()
         {
-            held.bytes -= oldest.weight() + BESIDE;
+            held.bytes -= oldest.weight();
         }
     }
 }
