@@ -81,7 +81,7 @@ fn every_version_comes_back_bit_for_bit_and_costs_its_change() {
 #[test]
 fn an_index_of_either_kind_finds_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Some(IndexKind::Redb));
+    let store = open(folder.path(), None);
     let files = publish(&store, 40);
     drop(store);
     for kind in [IndexKind::Sled, IndexKind::Redb] {
