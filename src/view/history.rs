@@ -127,18 +127,16 @@ impl Iterator for Documents {
             if let Some(entry) = self.page.next() {
                 return Some(Ok(entry));
             }
+            let (repository, incarnation) = self.of.clone()?;
             let headers = match self.headers() {
                 Ok(headers) => headers,
                 Err(error) => {
                     self.of = None;
-                    self.known = Some(Vec::new().into_iter());
                     return Some(Err(error));
                 }
             };
-            let (repository, incarnation) = self.of.as_ref()?;
-            let theirs = |header: &RecordHeader| {
-                header.repository == *repository && header.incarnation == *incarnation
-            };
+            let theirs =
+                |header: &RecordHeader| header.repository == repository && header.incarnation == incarnation;
             let follows = |header: &RecordHeader| theirs(header) && header.revision == self.revision.next();
             if self.known.is_some() && !headers.iter().all(follows) {
                 // The index leads elsewhere, or past a record: from here on, every one is looked at.

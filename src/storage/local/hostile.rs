@@ -1,6 +1,7 @@
 //! For fuzzing and its short form in the tests: every decoder of stored records, over any bytes.
 
 use super::codec;
+use super::delta::unpack;
 use super::journal::decode_any;
 
 /// Decodes `bytes` as everything that is stored; what decodes must encode to the same bytes again.
@@ -15,6 +16,9 @@ pub(crate) fn decode_everything(bytes: &[u8]) {
         assert_eq!(codec::encode_checkpoint(&checkpoint).as_deref().ok(), Some(bytes));
     }
     decode_any(bytes);
+    // A hundredfold of what is given, as a document or against itself.
+    drop(unpack(None, bytes, bytes.len().saturating_mul(100)));
+    drop(unpack(Some(bytes), bytes, bytes.len()));
 }
 
 #[cfg(test)]
