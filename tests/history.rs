@@ -91,7 +91,10 @@ fn an_index_of_either_kind_finds_the_same() {
                 comes_back(&store, &files);
                 assert!(store.verify(&mut |_| {}).unwrap().findings.is_empty());
             }
-            Err(refused) => assert!(refused.to_string().contains("this build"), "{refused}"),
+            Err(refused) => {
+                assert!(refused.to_string().contains("this build"), "{refused}");
+                assert_eq!(folder.path().join("index/redb").exists(), cfg!(feature = "redb"));
+            }
         }
         comes_back(&open(folder.path(), None), &files);
     }

@@ -75,16 +75,18 @@ impl Behind {
         let Some(kind) = wanted.or_else(|| IndexKind::found(folder)).or_else(IndexKind::usual) else {
             return Ok(Self::in_memory());
         };
-        kind.discard_others(folder)?;
-        match guarded(|| kind.open(folder)) {
-            Ok(index) => Ok(Self::on(index)),
-            Err(error @ IndexError::NotBuiltIn(_)) => Err(error),
+        let index = match guarded(|| kind.open(folder)) {
+            Ok(index) => index,
+            Err(error @ IndexError::NotBuiltIn(_)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the index cannot be opened and is made anew");
                 discard(&kind.place(folder))?;
-                Ok(Self::on(guarded(|| kind.open(folder))?))
+                guarded(|| kind.open(folder))?
             }
-        }
+        };
+        // Only now: whoever asks for a kind that cannot be had keeps the one that is there.
+        kind.discard_others(folder)?;
+        Ok(Self::on(index))
     }
 
     /// How far the index has been brought, without what is pending.
