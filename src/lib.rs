@@ -126,4 +126,4 @@ pub use publish::{
 pub use storage::{IndexKind, Status, StorageError};
 pub use store::{NotInMemory, Options, Store};
 pub use trust::{CompleteSet, TrustError};
-pub use view::{DocumentEntry, Documents, Published, Reader, RoleTarget, View, Which};
+pub use view::{DocumentEntry, Documents, Published, Repository, RoleTarget, View, Which};

@@ -18,7 +18,7 @@ use crate::storage::local::{Behind, LocalOptions, LocalStorage};
 use crate::storage::{IndexKind, Status, Storage, StorageError};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::CompleteSet;
-use crate::view::{self, Documents, Published, Reader, View, Which};
+use crate::view::{self, Documents, Published, Repository, View, Which};
 
 /// A repository lives, and has to be loaded before it can be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -239,9 +239,9 @@ impl Store {
         view::lookup(&self.0.publisher.loader, repository, tag, now)
     }
 
-    /// For a stretch of lookups, one after the other.
-    pub fn reader(&self) -> Reader<'_> {
-        Reader::new(&self.0.publisher.loader)
+    /// For many lookups in one repository, which need not live (yet).
+    pub fn repository<'a>(&'a self, name: &'a str) -> Repository<'a> {
+        Repository::new(&self.0.publisher.loader, name)
     }
 
     /// What many tags stand for at `now`, each a pair of repository and tag: as many answers, in their order. Each is what

@@ -1,5 +1,5 @@
-//! The locks that the committer and the catalog are built from: `parking_lot`'s, or the model checker's under
-//! `--cfg shuttle`, which runs the very same code through many schedules.
+//! The locks and atomics that the committer and the catalog are built from: `parking_lot`'s and the standard ones, or the
+//! model checker's under `--cfg shuttle`, which runs the very same code through many schedules.
 
 #[cfg(shuttle)]
 use std::sync::PoisonError;
@@ -8,6 +8,14 @@ use std::sync::PoisonError;
 use parking_lot as locks;
 #[cfg(shuttle)]
 use shuttle::sync as locks;
+
+/// Atomics, the model checker's likewise.
+pub(crate) mod atomic {
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering, fence};
+    #[cfg(not(shuttle))]
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+}
 
 pub(crate) type MutexGuard<'a, T> = locks::MutexGuard<'a, T>;
 

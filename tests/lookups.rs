@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tufstore::terms::{RoleName, Sha256, UnixTime, Version};
 use tufstore::{Lookup, Options, Store};
@@ -69,10 +70,9 @@ fn holds(store: &Store, expected: impl Fn(usize) -> usize, now: UnixTime) {
     let questions: Vec<_> = questions.iter().map(|(name, tag)| (name.as_str(), tag.as_str())).collect();
     let many = store.lookup_many(&questions, now).unwrap();
     assert_eq!(many.iter().map(found).collect::<Vec<_>>(), answers);
-    let reader = store.reader();
     for ((name, tag), answer) in questions.iter().zip(&many) {
         assert_eq!(store.lookup(name, tag, now).unwrap(), *answer);
-        assert_eq!(reader.lookup(name, tag, now).unwrap(), *answer);
+        assert_eq!(store.repository(name).lookup(tag, now).unwrap(), *answer);
         if let Some(view) = store.view(&name.parse().unwrap()).unwrap() {
             assert_eq!(view.lookup_many(&[tag], now), std::slice::from_ref(answer));
         }
@@ -95,6 +95,26 @@ fn many_questions_are_answered_as_each_alone() {
     assert!(in_memory().is_err());
     holds(&store, |_| 0, NOW);
     assert_eq!(in_memory(), Ok(1));
+}
+
+#[test]
+fn a_repository_that_was_found_once_is_seen_as_it_is_now() {
+    let store = Store::in_memory(options()).unwrap();
+    let (one, other) = (name(3), name(4));
+    let (found, never) = (store.repository(&one), store.repository(&other));
+    let same = |tag: &str, now| {
+        let answer = found.lookup(tag, now).unwrap();
+        assert_eq!(answer, store.lookup(&one, tag, now).unwrap());
+        answer
+    };
+    assert_eq!(same("v0", NOW), Lookup::NoSuchRepository);
+    fill(&store);
+    assert_eq!(self::found(&same("v0", NOW)), Some(content(3, 0, 0)));
+    assert_eq!(same("v3", NOW), Lookup::NoSuchTag);
+    assert!(matches!(same("v0", NOW.after(Duration::from_hours(4000 * 24))), Lookup::Expired { .. }));
+    store.delete(&one.parse().unwrap(), NOW).unwrap();
+    assert_eq!(same("v0", NOW), Lookup::NoSuchRepository);
+    assert_eq!(self::found(&never.lookup("v0", NOW).unwrap()), Some(content(4, 0, 0)));
 }
 
 #[test]

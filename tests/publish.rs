@@ -117,7 +117,7 @@ fn an_empty_upload_renews_the_timestamp_and_a_snapshot_that_is_due() {
     let receipt = store.publish(&name(), &Upload::new(), later).unwrap();
     assert_eq!(new_files(&receipt), [("timestamp", 2)]);
     assert_eq!(receipt.revision.get(), 2);
-    assert_eq!(view(&store).expires(), (later.after(14 * DAY), &RoleName::Timestamp));
+    assert_eq!(view(&store).expires(), (later.after(14 * DAY), RoleName::Timestamp));
     assert_eq!(lookup_at(&store, "3.22", NOW.after(20 * DAY)), Some(digest("a manifest")));
     assert_eq!(lookup_at(&store, "3.22", NOW.after(30 * DAY)), None);
 

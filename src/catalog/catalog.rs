@@ -1,15 +1,18 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::quality::RandomState;
-use papaya::{Compute, HashMap, HashMapRef, LocalGuard, Operation};
 
+use super::State;
 use super::arrivals::Arrivals;
-use super::lines::HASHER;
-use super::name::{self, Name};
+use super::block::{Block, Memories};
+use super::memory::Memory;
 use super::resident::Resident;
-use super::{State, TagTable};
-use crate::sync::Mutex;
+use super::shard::{Shard, Slot};
+use super::table::{index, low};
+use super::text::{HASHER, NameText};
+use crate::sync::{Mutex, MutexGuard};
 use crate::terms::{Position, RepositoryName};
 
 /// A state that is durable and visible, with its place in the order of commits.
@@ -41,29 +44,29 @@ impl Current {
     }
 }
 
-/// Every living repository. Readers take no lock.
-#[derive(Debug)]
+/// Every living repository. Lookups take no lock.
+///
+/// What a lookup reads stands in [`Memory`], and where in it, in the [`Shard`]s. All else that is known of a repository stands
+/// beside, behind its shard's lock.
 pub(crate) struct Catalog {
-    entries: HashMap<Name, Entry, RandomState>,
+    pub(super) hasher: RandomState,
+    pub(super) memories: Memories,
+    shards: Box<[Shard; SHARDS]>,
+    kept: Box<[Mutex<Kept>; SHARDS]>,
     resident: Mutex<Resident>,
     arrivals: Arrivals,
 }
 
-/// One repository as its newest visible publication left it. What is not in memory is loaded when somebody asks for it.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    /// Nobody asked for it since the store was opened. With the position of its newest publication.
-    Cold(Position),
-    /// What a lookup needs, beside the name and not behind a pointer.
-    Warm(TagTable<Kept>),
-}
+/// A power of two.
+const SHARDS: usize = 128;
 
-/// What stands behind the tags.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    position: Position,
-    /// `None` if it was let go.
-    current: Option<Arc<Current>>,
+/// What a shard has beside what lookups read; also who may change that.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Of living repositories.
+    count: u32,
+    /// Those that are in memory whole.
+    states: HashMap<RepositoryName, Arc<Current>>,
 }
 
 /// What the catalog has of a repository.
@@ -76,13 +79,6 @@ pub(crate) enum Visible {
     Warm(Arc<Current>),
 }
 
-/// A name that is asked for, laid out as the catalog compares it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a>(name::Asked<'a>);
-
-/// The catalog as one thread reads it for a while; what it finds is not freed meanwhile.
-pub(crate) struct Pinned<'a>(HashMapRef<'a, Name, Entry, RandomState, LocalGuard<'a>>);
-
 /// What became of a state that was loaded.
 pub(crate) enum Loaded {
     /// It is what is visible, or something newer is, which is this.
@@ -93,54 +89,15 @@ pub(crate) enum Loaded {
     Gone,
 }
 
-impl<'a> Asked<'a> {
-    /// `None` for what is longer than any repository's name.
-    #[inline]
-    pub(crate) fn new(repository: &'a str) -> Option<Self> {
-        name::Asked::new(repository).map(Self)
-    }
-}
-
-impl Entry {
-    fn of(current: &Arc<Current>) -> Self {
-        let kept = Kept { position: current.position, current: Some(Arc::clone(current)) };
-        Self::Warm(current.state.tags.with(kept))
-    }
-
-    /// `None` if they are not in memory.
-    #[inline]
-    pub(crate) fn tags(&self) -> Option<&TagTable<Kept>> {
-        match self {
-            Self::Warm(tags) => Some(tags),
-            Self::Cold(_) => None,
-        }
-    }
-
-    fn position(&self) -> Position {
-        match self {
-            Self::Cold(position) => *position,
-            Self::Warm(tags) => tags.beside().position,
-        }
-    }
-
-    fn current(&self) -> Option<&Arc<Current>> {
-        self.tags().and_then(|tags| tags.beside().current.as_ref())
-    }
-}
-
-impl Pinned<'_> {
-    #[inline]
-    pub(crate) fn get(&self, asked: &Asked<'_>) -> Option<&Entry> {
-        self.0.get(&asked.0)
-    }
-}
-
 impl Catalog {
     /// Without any repository; `newest` is the position of the newest record there is, and `memory` how many bytes states
     /// may take.
     pub(crate) fn new(newest: Position, memory: u64) -> Self {
         Self {
-            entries: HashMap::with_hasher(HASHER.clone()),
+            hasher: HASHER.clone(),
+            memories: Memories { heads: Memory::new(), bodies: Memory::new() },
+            shards: Box::new(std::array::from_fn(|_| Shard::default())),
+            kept: Box::new(std::array::from_fn(|_| Mutex::default())),
             resident: Mutex::new(Resident::new(memory)),
             arrivals: Arrivals::new(newest),
         }
@@ -151,41 +108,113 @@ impl Catalog {
         &self.arrivals
     }
 
-    /// For lookups, one or many.
     #[inline]
-    pub(crate) fn pin(&self) -> Pinned<'_> {
-        Pinned(self.entries.pin())
+    pub(super) fn shard(&self, name: &NameText<'_>) -> &Shard {
+        let [first, ..] = &*self.shards;
+        self.shards.get(number(name)).unwrap_or(first)
+    }
+
+    /// Comes back when whoever changes something in the name's shard is done.
+    pub(super) fn wait_for(&self, name: &NameText<'_>) {
+        drop(self.kept(name));
+    }
+
+    fn kept(&self, name: &NameText<'_>) -> MutexGuard<'_, Kept> {
+        let [first, ..] = &*self.kept;
+        self.kept.get(number(name)).unwrap_or(first).lock()
+    }
+
+    fn name<'a>(&self, repository: &'a RepositoryName) -> NameText<'a> {
+        NameText::new(repository.as_str(), &self.hasher)
     }
 
     /// The visible state.
     pub(crate) fn visible(&self, repository: &RepositoryName) -> Visible {
-        let pinned = self.pin();
-        let Some(entry) = Asked::new(repository.as_str()).and_then(|asked| pinned.get(&asked)) else {
-            return Visible::Not;
-        };
-        entry.current().map_or(Visible::Cold, |current| {
+        let name = self.name(repository);
+        let kept = self.kept(&name);
+        if let Some(current) = kept.states.get(repository) {
             current.mark_used();
-            Visible::Warm(Arc::clone(current))
-        })
+            return Visible::Warm(Arc::clone(current));
+        }
+        let lives = self.shard(&name).find(&self.memories.heads, &name).is_some();
+        if lives { Visible::Cold } else { Visible::Not }
     }
 
     /// Makes room for so many repositories at once.
     pub(crate) fn expect(&self, repositories: usize) {
-        self.entries.pin().reserve(repositories);
+        // By chance, some shards have more than their share.
+        let share = u32::try_from(repositories / SHARDS).unwrap_or(u32::MAX);
+        for shard in &*self.shards {
+            shard.expect(&self.memories.heads, share.saturating_add(share / 16));
+        }
     }
 
     /// Notes at open that a repository lives, without loading it.
     pub(crate) fn add_cold(&self, repository: &RepositoryName, newest: Position) {
-        if let Some(key) = key(repository) {
-            self.entries.pin().insert(key, Entry::Cold(newest));
+        let name = self.name(repository);
+        if let Some(block) = Block::write(&self.memories, &name, newest, None) {
+            let mut kept = self.kept(&name);
+            let unused = self.put(&mut kept, &name, Slot::new(&name, block, true));
+            drop(kept);
+            self.free(unused);
         }
     }
 
     /// Makes a committed publication visible.
     pub(crate) fn install(&self, repository: &RepositoryName, current: &Arc<Current>) {
-        if let Some(key) = key(repository) {
-            self.entries.pin().insert(key, Entry::of(current));
-            self.admit(repository, current);
+        let name = self.name(repository);
+        let same = |before: &Arc<Current>| before.state.tags.has_table_of(&current.state.tags);
+        let as_before = self.kept(&name).states.get(repository).is_some_and(same);
+        // Before the shard is locked: it may be large.
+        let new = if as_before { None } else { self.written(&name, current) };
+        let mut kept = self.kept(&name);
+        let unused = if let Some(slot) = new {
+            self.put(&mut kept, &name, slot)
+        } else {
+            self.update(&name, current, as_before);
+            None
+        };
+        let before = kept.states.insert(repository.clone(), Arc::clone(current));
+        drop(kept);
+        drop(before);
+        self.free(unused);
+        self.admit(repository, current);
+    }
+
+    /// Shows what changed beside the tags; or, where there is no memory for them, that they are not there.
+    fn update(&self, name: &NameText<'_>, current: &Arc<Current>, has_tags: bool) {
+        let shard = self.shard(name);
+        if let Some((slot, number, _)) = shard.find(&self.memories.heads, name) {
+            shard.change(|| slot.block().set(&self.memories, current.position, Some(current)));
+            if !has_tags {
+                shard.replace(&self.memories.heads, number, slot.as_cold());
+            }
+        }
+    }
+
+    /// A block for a state, which nobody can find yet.
+    fn written(&self, name: &NameText<'_>, current: &Arc<Current>) -> Option<Slot> {
+        let block = Block::write(&self.memories, name, current.position, Some(current))?;
+        Some(Slot::new(name, block, false))
+    }
+
+    /// Shows a block; returns the one that it replaces.
+    fn put(&self, kept: &mut Kept, name: &NameText<'_>, slot: Slot) -> Option<Block> {
+        let shard = self.shard(name);
+        if let Some((before, number, _)) = shard.find(&self.memories.heads, name) {
+            shard.replace(&self.memories.heads, number, slot);
+            return Some(before.block());
+        }
+        if shard.add(&self.memories.heads, kept.count, slot) {
+            kept.count += 1;
+            return None;
+        }
+        Some(slot.block())
+    }
+
+    fn free(&self, block: Option<Block>) {
+        if let Some(block) = block {
+            block.free(&self.memories);
         }
     }
 
@@ -200,64 +229,109 @@ impl Catalog {
 
     /// What lookups need stays.
     fn let_go(&self, repository: &RepositoryName, position: Position) {
-        let Some(key) = key(repository) else { return };
-        let entries = self.entries.pin();
-        entries.compute(key, |there| match there {
-            Some((_, Entry::Warm(tags))) if tags.beside().position == position => {
-                Operation::Insert(Entry::Warm(tags.with(Kept { position, current: None })))
-            }
-            Some(_) | None => Operation::Abort(()),
-        });
+        let mut kept = self.kept(&self.name(repository));
+        let is_it = kept.states.get(repository).is_some_and(|current| current.position == position);
+        let gone = if is_it { kept.states.remove(repository) } else { None };
+        drop(kept);
+        drop(gone);
     }
 
     /// Keeps a state that was loaded from its records, unless it is not what is visible.
     pub(crate) fn keep(&self, repository: &RepositoryName, loaded: &Arc<Current>) -> Loaded {
-        let Some(key) = key(repository) else { return Loaded::Gone };
-        let entries = self.entries.pin();
-        let kept = entries.compute(key, |there| {
-            let Some((_, there)) = there else { return Operation::Abort(Loaded::Gone) };
-            match there.current() {
-                Some(newer) if loaded.position <= there.position() => {
-                    Operation::Abort(Loaded::Visible(Arc::clone(newer)))
-                }
-                None if loaded.position == there.position() => Operation::Insert(Entry::of(loaded)),
-                // Older than what is visible and not in memory, or newer.
-                Some(_) | None => Operation::Abort(Loaded::Untimely),
-            }
-        });
-        match kept {
-            Compute::Aborted(kept) => kept,
-            Compute::Inserted(..) | Compute::Updated { .. } | Compute::Removed(..) => {
-                self.admit(repository, loaded);
-                Loaded::Visible(Arc::clone(loaded))
-            }
+        let name = self.name(repository);
+        let find = || self.shard(&name).find(&self.memories.heads, &name);
+        let kept = self.kept(&name);
+        let is_cold = find().is_some_and(|(slot, ..)| slot.is_cold());
+        drop(kept);
+        // While the shard is not locked: it may be large.
+        let mut new = if is_cold { self.written(&name, loaded) } else { None };
+        let mut kept = self.kept(&name);
+        let answer = self.keep_in(&mut kept, repository, &name, loaded, &mut new);
+        drop(kept);
+        self.free(new.map(Slot::block));
+        if matches!(&answer, Loaded::Visible(current) if Arc::ptr_eq(current, loaded)) {
+            self.admit(repository, loaded);
         }
+        answer
+    }
+
+    /// `new` is taken if it is put in, and becomes what it replaces.
+    fn keep_in(
+        &self,
+        kept: &mut Kept,
+        repository: &RepositoryName,
+        name: &NameText<'_>,
+        loaded: &Arc<Current>,
+        new: &mut Option<Slot>,
+    ) -> Loaded {
+        let Some((there, ..)) = self.shard(name).find(&self.memories.heads, name) else {
+            return Loaded::Gone;
+        };
+        if let Some(newer) = kept.states.get(repository) {
+            return if loaded.position <= newer.position {
+                Loaded::Visible(Arc::clone(newer))
+            } else {
+                Loaded::Untimely
+            };
+        }
+        // Older than what is visible, or newer.
+        if loaded.position != there.block().position(&self.memories) {
+            return Loaded::Untimely;
+        }
+        if let Some(slot) = new.take() {
+            *new = self.put(kept, name, slot).map(|_| there);
+        }
+        kept.states.insert(repository.clone(), Arc::clone(loaded));
+        Loaded::Visible(Arc::clone(loaded))
     }
 
     /// Makes a committed deletion visible. Views that were pinned before keep their state.
     pub(crate) fn remove(&self, repository: &RepositoryName) {
-        if let Some(asked) = Asked::new(repository.as_str()) {
-            self.entries.pin().remove(&asked.0);
-            self.resident.lock().forget(repository);
-        }
+        let name = self.name(repository);
+        let shard = self.shard(&name);
+        let mut kept = self.kept(&name);
+        let gone = kept.states.remove(repository);
+        let unused = shard.find(&self.memories.heads, &name).map(|(slot, number, _)| {
+            shard.remove(&self.memories.heads, number);
+            slot.block()
+        });
+        kept.count -= u32::from(unused.is_some());
+        drop(kept);
+        drop(gone);
+        self.free(unused);
+        self.resident.lock().forget(repository);
     }
 
     /// How many repositories live.
     pub(crate) fn count(&self) -> usize {
-        self.entries.len()
+        self.kept.iter().map(|kept| index(kept.lock().count)).sum()
     }
 
     /// The names of all living repositories, sorted.
     pub(crate) fn names(&self) -> Vec<RepositoryName> {
-        // Each was a name before it was a key.
-        let mut names: Vec<RepositoryName> =
-            self.entries.pin().keys().filter_map(|key| key.text().parse().ok()).collect();
+        let mut names = Vec::new();
+        for (shard, kept) in self.shards.iter().zip(&*self.kept) {
+            let kept = kept.lock();
+            let each = shard.all(&self.memories.heads).into_iter();
+            // Each was a name before it was put there.
+            names.extend(
+                each.filter_map(|slot| slot.block().name(&self.memories).parse::<RepositoryName>().ok()),
+            );
+            drop(kept);
+        }
         names.sort_unstable();
         names
     }
 }
 
-fn key(repository: &RepositoryName) -> Option<Name> {
-    // A name that is one is never too long.
-    name::Asked::new(repository.as_str()).map(name::Asked::to_key)
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+/// Which shard a name belongs to.
+#[inline]
+fn number(name: &NameText<'_>) -> usize {
+    index(low(name.hash)) % SHARDS
 }

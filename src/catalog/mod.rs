@@ -3,15 +3,24 @@
 
 #[expect(clippy::module_inception, reason = "the map of repositories is what the folder is about")]
 mod catalog;
+mod lookup;
 mod arrivals;
-mod name;
 mod resident;
+mod shard;
+mod block;
+mod memory;
+mod extents;
 mod state;
-mod target;
 mod tags;
-mod lines;
+mod table;
+mod freshness;
+mod text;
+mod target;
+#[cfg(all(test, shuttle))]
+pub(crate) mod model;
 
-pub(crate) use catalog::{Asked, Catalog, Current, Entry, Loaded, Pinned, Visible};
+pub(crate) use catalog::{Catalog, Current, Loaded, Visible};
+pub(crate) use lookup::Resolved;
 pub(crate) use state::State;
-pub(crate) use tags::TagTable;
+pub(crate) use tags::{TagTable, tags};
 pub use target::{Found, Lookup, SignedIn, Target};

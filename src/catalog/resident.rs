@@ -68,9 +68,10 @@ impl Resident {
     }
 }
 
-/// About what it takes: its documents, and what was read from them.
+/// About what it takes: its documents, what was read from them, and its table.
 fn weight(current: &Current) -> u64 {
     const READ: u64 = 4 << 10;
-    let bytes = current.state.set.documents().map(|document| document.bytes().len());
-    bytes.filter_map(|bytes| u64::try_from(bytes).ok()).sum::<u64>().saturating_mul(2).saturating_add(READ)
+    let documents: usize = current.state.set.documents().map(|document| document.bytes().len()).sum();
+    let bytes = documents.saturating_mul(2).saturating_add(current.state.tags.bytes());
+    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(READ)
 }

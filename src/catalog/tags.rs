@@ -4,159 +4,111 @@
 //! such a tag stands for nothing, even if `targets` has it as well (protocol of Notary v1, which roles docker uses).
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use super::lines::{Aside, Lines, Wanted};
-use super::{Found, Lookup, SignedIn, Target};
+use super::freshness::{Freshness, Whose};
+use super::table::{Parts, Table};
+use super::text::{HASHER, TagText};
+use super::{Lookup, SignedIn, Target};
 use crate::metadata::{TargetEntry, Targets};
 use crate::terms::{RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Verified};
 
-/// Every tag of a repository that Docker would resolve, with something that goes along. Cheap to clone; as large as a cache
-/// line.
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-pub(crate) struct TagTable<With = ()> {
-    lines: Lines,
-    /// The earliest expiry of root, timestamp, snapshot and targets.
-    lapses: UnixTime,
-    /// The same with `targets/releases` counted in.
-    releases_lapse: UnixTime,
-    /// What is seldom looked at, so that the rest stays small.
-    more: Arc<More<With>>,
+/// Every tag of a repository that Docker would resolve, and until when. Cheap to clone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TagTable {
+    table: Table,
+    freshness: Freshness,
 }
 
-#[derive(Debug)]
-struct More<With> {
-    aside: Arc<Aside>,
-    /// Whose expiry each of the earliest is.
-    lapses: (UnixTime, RoleName),
-    releases_lapse: (UnixTime, RoleName),
-    with: With,
-}
-
-/// A tag that is asked for, and where its line would be in one table.
+/// A tag that is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Placed<'a> {
-    wanted: Wanted<'a>,
-    place: usize,
-}
+pub(crate) struct AskedTag<'a>(TagText<'a>);
 
 impl TagTable {
     /// From verified roles only. Linear in the number of tags, unless `before` was made from the same files.
     pub(crate) fn new(set: &Set, before: Option<(&Set, &Self)>) -> Self {
-        let lapses = [
-            (set.root.expires(), RoleName::Root),
-            (set.timestamp.expires(), RoleName::Timestamp),
-            (set.snapshot.expires(), RoleName::Snapshot),
+        let targets = [
+            (set.root.expires(), Whose::Root),
+            (set.timestamp.expires(), Whose::Timestamp),
+            (set.snapshot.expires(), Whose::Snapshot),
         ]
         .into_iter()
-        .fold((set.targets.expires(), RoleName::Targets), Ord::min);
-        let releases =
-            SignedIn::Releases.as_str().parse().ok().and_then(|role| Some((set.tags_of(&role)?, role)));
-        let releases_lapse = match &releases {
-            Some((file, role)) => lapses.clone().min((file.expires(), role.clone())),
-            None => lapses.clone(),
+        .fold((set.targets.expires(), Whose::Targets), Ord::min);
+        let releases = releases(set);
+        let freshness = Freshness {
+            targets,
+            releases: releases
+                .as_ref()
+                .map_or(targets, |(file, _)| targets.min((file.expires(), Whose::Releases))),
         };
-        let (lines, aside) = match before {
-            Some((former, table)) if same_tags(set, former) => {
-                (table.lines.clone(), Arc::clone(&table.more.aside))
-            }
-            Some(_) | None => {
-                let (lines, aside) = Lines::new(&resolve(set, releases));
-                (lines, Arc::new(aside))
-            }
+        let table = match before {
+            Some((former, tags)) if same_tags(set, former) => tags.table.clone(),
+            Some(_) | None => Table::new(&resolve(set, releases)),
         };
-        let (inline, releases_inline) = (lapses.0, releases_lapse.0);
-        let more = Arc::new(More { aside, lapses, releases_lapse, with: () });
-        Self { lines, lapses: inline, releases_lapse: releases_inline, more }
-    }
-
-    /// Whether two tables answer every question alike.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        let get = |tag: &str| {
-            let Placed { wanted, place } = other.place(tag);
-            other.lines.get(place, &wanted, || other.more.aside.get(&other.lines, place, &wanted))
-        };
-        self.more.lapses == other.more.lapses
-            && self.more.releases_lapse == other.more.releases_lapse
-            && self.iter().count() == other.iter().count()
-            && self.iter().all(|(tag, target)| get(tag) == Some(target))
-    }
-
-    /// All tags, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Target)> {
-        self.lines.iter(&self.more.aside)
+        Self { table, freshness }
     }
 
     /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
-    pub(crate) fn lapses(&self) -> &(UnixTime, RoleName) {
-        &self.more.lapses
-    }
-}
-
-impl<With> TagTable<With> {
-    /// The same table, with something else that goes along.
-    pub(crate) fn with<Other>(&self, with: Other) -> TagTable<Other> {
-        let More { aside, lapses, releases_lapse, .. } = &*self.more;
-        let more = More {
-            aside: aside.clone(),
-            lapses: lapses.clone(),
-            releases_lapse: releases_lapse.clone(),
-            with,
-        };
-        let Self { lines, lapses, releases_lapse, .. } = self;
-        TagTable {
-            lines: lines.clone(),
-            lapses: *lapses,
-            releases_lapse: *releases_lapse,
-            more: Arc::new(more),
-        }
+    pub(crate) fn lapses(&self) -> (UnixTime, RoleName) {
+        let (lapses, whose) = self.freshness.targets;
+        (lapses, whose.role())
     }
 
-    /// What goes along.
-    pub(crate) fn beside(&self) -> &With {
-        &self.more.with
+    /// Whether another was made from the same files, or is a clone.
+    pub(super) fn has_table_of(&self, other: &Self) -> bool {
+        self.table.is_same(&other.table)
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// What it takes of the memory.
+    pub(super) fn bytes(&self) -> usize {
+        let Parts { pilots, words, .. } = self.table.parts();
+        size_of_val(pilots) + size_of_val(words)
     }
 
     /// What `tag` stands for at `now`. No lock, no disk, no allocation.
-    #[inline]
     pub(crate) fn lookup(&self, tag: &str, now: UnixTime) -> Lookup {
-        self.answer(&self.place(tag), now)
+        self.answer(&Self::ask(tag), now)
     }
 
-    /// The first half of a lookup, which touches little memory.
-    #[inline]
-    pub(crate) fn place<'a>(&self, tag: &'a str) -> Placed<'a> {
-        let wanted = Wanted::new(tag);
-        Placed { wanted, place: self.lines.place(&wanted) }
+    /// The first part of a lookup, which touches no table.
+    pub(crate) fn ask(tag: &str) -> AskedTag<'_> {
+        AskedTag(TagText::new(tag, &HASHER))
     }
 
-    /// Begins to read what the second half needs.
-    #[inline]
-    pub(crate) fn touch(&self, placed: &Placed<'_>) -> u8 {
-        self.lines.touch(placed.place)
+    /// Begins to read what the next part needs.
+    pub(crate) fn touch_pilot(&self, asked: &AskedTag<'_>) -> u64 {
+        let Parts { layout, pilots, .. } = self.table.parts();
+        pilots.get(layout.pilot_word(&asked.0)).copied().unwrap_or(0)
     }
 
-    /// The second half of a lookup.
-    #[inline]
-    pub(crate) fn answer(&self, placed: &Placed<'_>, now: UnixTime) -> Lookup {
-        let Placed { wanted, place } = placed;
-        let found = self.lines.get(*place, wanted, || self.more.aside.get(&self.lines, *place, wanted));
-        let Some(target) = found else {
-            return if self.lapses < now { expired(&self.more.lapses) } else { Lookup::NoSuchTag };
-        };
-        let (lapses, whose) = match target.from {
-            SignedIn::Releases => (self.releases_lapse, &self.more.releases_lapse),
-            SignedIn::Targets => (self.lapses, &self.more.lapses),
-        };
-        if lapses < now { expired(whose) } else { Lookup::Found(Found { target, fresh_until: lapses }) }
+    /// Begins to read what the last part needs.
+    pub(crate) fn touch_line(&self, asked: &AskedTag<'_>) -> u64 {
+        let parts = self.table.parts();
+        parts.words.get(parts.line_at(&asked.0)).copied().unwrap_or(0)
+    }
+
+    /// The last part of a lookup.
+    pub(crate) fn answer(&self, asked: &AskedTag<'_>, now: UnixTime) -> Lookup {
+        self.freshness.answer(self.table.parts().find(&asked.0).map(|entry| entry.target()), now)
     }
 }
 
-#[cold]
-fn expired((since, role): &(UnixTime, RoleName)) -> Lookup {
-    Lookup::Expired { role: role.clone(), since: *since }
+/// Every tag that Docker would resolve, with what it stands for, in no order. Linear in their number.
+pub(crate) fn tags(set: &Set) -> Vec<(&str, Target)> {
+    resolve(set, releases(set))
+}
+
+fn releases(set: &Set) -> Option<(&Verified<Targets>, RoleName)> {
+    let role = Whose::Releases.role();
+    Some((set.tags_of(&role)?, role))
 }
 
 /// Whether two sets have the very same files of targets and delegations, believed alike.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::State;
+use crate::catalog::{State, tags};
 use crate::metadata::Limits;
 use crate::recover::{self, Attachment};
 use crate::storage::{Record, RecordHeader, RecordKind, Storage, StorageError};
@@ -194,10 +194,10 @@ fn compare(
     let derived =
         State::new(head.incarnation, head.revision, served.state.published, followed, [].into(), None);
     let same_files = served.state.set.documents().eq(derived.set.documents());
-    if !same_files || !served.state.tags.same(&derived.tags) {
+    if !same_files || served.state.tags != derived.tags {
         return Err("what is served is not what the signatures say".to_owned());
     }
-    Ok(u64::try_from(derived.tags.iter().count()).unwrap_or(u64::MAX))
+    Ok(u64::try_from(tags(&derived.set).len()).unwrap_or(u64::MAX))
 }
 
 fn explain(error: impl std::error::Error) -> String {

@@ -11,15 +11,14 @@ use shuttle::thread;
 
 use super::commit::{Answer, Committer};
 use super::stage::{Next, OnlineAt, Staged};
-use crate::catalog::{Catalog, State, Visible};
-use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
+use crate::catalog::{Catalog, State, Visible, model};
 use crate::storage::{
     Commit, Damage, Found, Head, Outcome, Prepared, Record, RecordHeader, RecordKind, Status, Storage,
     StorageError, Wanted,
 };
 use crate::sync::Mutex;
-use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
-use crate::trust::{Set, Verified};
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, UnixTime};
+use crate::trust::Set;
 
 /// Guards and positions as the real storage has them; nothing is written.
 #[derive(Default)]
@@ -191,40 +190,9 @@ impl World {
     }
 }
 
-/// A whole set that nobody signed: the committer does not ask.
-fn set() -> Set {
-    const DIGEST: &str = r#"{"hashes":{"sha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},"length":0}"#;
-    let limits = Limits::default();
-    let file = |signed: String| format!(r#"{{"signed":{signed},"signatures":[]}}"#).into_bytes().into();
-    let key = r#""9d41a130c2da007df365b1304a5ff7d96641c50919e36bb5e067ddb2a94af2b9""#;
-    let role = format!(r#"{{"keyids":[{key}],"threshold":1}}"#);
-    let common = r#""expires":"2036-01-01T00:00:00Z","version":1"#;
-    let root = file(format!(
-        r#"{{"_type":"Root","consistent_snapshot":false,{common},"keys":{{{key}:{{"keytype":"ed25519","keyval":{{"private":null,"public":"2PZw84AnRXHu7/aRMwvw0BryHzQh+4XFHfb3TzQHoSE="}}}}}},"roles":{{"root":{role},"snapshot":{role},"targets":{role},"timestamp":{role}}}}}"#
-    ));
-    let targets = file(format!(
-        r#"{{"_type":"Targets","delegations":{{"keys":{{}},"roles":[]}},{common},"targets":{{}}}}"#
-    ));
-    let snapshot =
-        file(format!(r#"{{"_type":"Snapshot",{common},"meta":{{"root":{DIGEST},"targets":{DIGEST}}}}}"#));
-    let timestamp = file(format!(r#"{{"_type":"Timestamp",{common},"meta":{{"snapshot":{DIGEST}}}}}"#));
-    Set {
-        root: Arc::new(Verified::recovered(parse_root(root, &limits).unwrap())),
-        targets: Arc::new(Verified::recovered(parse_targets(RoleName::Targets, targets, &limits).unwrap())),
-        delegations: BTreeMap::new(),
-        snapshot: Arc::new(Verified::recovered(parse_snapshot(snapshot, &limits).unwrap())),
-        timestamp: Arc::new(Verified::recovered(parse_timestamp(timestamp, &limits).unwrap())),
-    }
-}
-
 fn explore(scenario: impl Fn(Arc<World>) + Send + Sync + 'static) {
-    let schedules = std::env::var("SHUTTLE_SCHEDULES").map_or(2_000, |text| text.parse().unwrap());
-    let set = set();
-    let scenario = Arc::new(scenario);
-    let (first, second) = (Arc::clone(&scenario), scenario);
-    let again = set.clone();
-    shuttle::check_random(move || first(World::new(&set)), schedules);
-    shuttle::check_pct(move || second(World::new(&again)), schedules, 3);
+    let set = model::set(&[], 36);
+    model::explore(move || scenario(World::new(&set)));
 }
 
 fn all(threads: Vec<thread::JoinHandle<bool>>) -> usize {

@@ -2,51 +2,10 @@
 
 use std::fmt;
 
-use crate::catalog::{Asked, Entry, Lookup, Pinned};
+use crate::catalog::{Lookup, Resolved};
 use crate::recover::Loader;
 use crate::storage::StorageError;
 use crate::terms::{RepositoryName, UnixTime};
-
-/// Answers many questions one after the other, faster than `Store::lookup` each.
-///
-/// Each answer is what is newest at that moment, as from the store itself. What publications replace meanwhile is freed only
-/// after the reader is dropped: take one for a stretch of questions, not for good.
-pub struct Reader<'a> {
-    loader: &'a Loader,
-    catalog: Pinned<'a>,
-}
-
-impl<'a> Reader<'a> {
-    pub(crate) fn new(loader: &'a Loader) -> Self {
-        Self { loader, catalog: loader.catalog.pin() }
-    }
-
-    /// What `tag` stands for at `now`, as `Store::lookup` says it.
-    ///
-    /// # Errors
-    /// [`StorageError`] only where the repository is cold and cannot be loaded.
-    ///
-    /// # Cost
-    /// Warm: two hashes and two probes in memory, nothing written; the processor overlaps calls that follow each other. Cold:
-    /// one load of the repository.
-    #[inline]
-    pub fn lookup(&self, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
-        let Some(asked) = Asked::new(repository) else { return Ok(Lookup::NoSuchRepository) };
-        match self.catalog.get(&asked) {
-            None => Ok(Lookup::NoSuchRepository),
-            Some(entry) => match entry.tags() {
-                Some(tags) => Ok(tags.lookup(tag, now)),
-                None => cold(self.loader, repository, tag, now),
-            },
-        }
-    }
-}
-
-impl fmt::Debug for Reader<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
-    }
-}
 
 /// What `tag` stands for. Warm: no lock, no disk, no allocation. Cold: one load of the repository's state.
 #[inline]
@@ -56,11 +15,8 @@ pub(crate) fn lookup(
     tag: &str,
     now: UnixTime,
 ) -> Result<Lookup, StorageError> {
-    Reader::new(loader).lookup(repository, tag, now)
+    loader.catalog.lookup(repository, tag, now, || cold(loader, repository, tag, now))
 }
-
-/// How many are looked up side by side.
-const BATCH: usize = 32;
 
 /// As many answers as questions, in their order. The memory is read for many of them at a time.
 pub(crate) fn lookup_many(
@@ -68,40 +24,40 @@ pub(crate) fn lookup_many(
     questions: &[(&str, &str)],
     now: UnixTime,
 ) -> Result<Vec<Lookup>, StorageError> {
-    let mut answers = Vec::with_capacity(questions.len());
-    for batch in questions.chunks(BATCH) {
-        let catalog = loader.catalog.pin();
-        let mut entries = [None; BATCH];
-        for (entry, (repository, _)) in entries.iter_mut().zip(batch) {
-            *entry = Asked::new(repository).and_then(|asked| catalog.get(&asked));
-        }
-        let mut placed = [None; BATCH];
-        for ((placed, entry), (_, tag)) in placed.iter_mut().zip(&entries).zip(batch) {
-            *placed = entry.and_then(Entry::tags).map(|tags| (tags, tags.place(tag)));
-        }
-        // Independent of each other, so that the processor waits for all of them at once.
-        let touched = placed.iter().flatten().fold(0, |all, (tags, placed)| all ^ tags.touch(placed));
-        std::hint::black_box(touched);
-        let mut colds = Vec::new();
-        for (at, (placed, entry)) in placed.iter().zip(&entries).take(batch.len()).enumerate() {
-            answers.push(match (placed, entry) {
-                (Some((tags, placed)), _) => tags.answer(placed, now),
-                (None, None) => Lookup::NoSuchRepository,
-                (None, Some(_)) => {
-                    colds.push(at);
-                    Lookup::NoSuchRepository
-                }
-            });
-        }
-        drop(catalog);
-        let first = answers.len() - batch.len();
-        for at in colds {
-            if let (Some(answer), Some((repository, tag))) = (answers.get_mut(first + at), batch.get(at)) {
-                *answer = cold(loader, repository, tag, now)?;
-            }
-        }
+    loader.catalog.lookup_many(questions, now, |repository, tag| cold(loader, repository, tag, now))
+}
+
+/// One repository, found once for many lookups: for those who ask it often.
+///
+/// Each answer is what is newest at that moment, as from the store itself; publications and deletions meanwhile are seen.
+pub struct Repository<'a> {
+    loader: &'a Loader,
+    found: Resolved<'a>,
+}
+
+impl<'a> Repository<'a> {
+    pub(crate) fn new(loader: &'a Loader, repository: &'a str) -> Self {
+        Self { loader, found: loader.catalog.resolve(repository) }
     }
-    Ok(answers)
+
+    /// What `tag` stands for at `now`, as `Store::lookup` says it.
+    ///
+    /// # Errors
+    /// [`StorageError`] only where the repository is cold and cannot be loaded.
+    ///
+    /// # Cost
+    /// Warm: one hash and one probe in memory, no lock; the repository's name is looked for only after something changed.
+    /// Cold: one load of the repository.
+    #[inline]
+    pub fn lookup(&self, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
+        self.found.lookup(tag, now, || cold(self.loader, self.found.name(), tag, now))
+    }
+}
+
+impl fmt::Debug for Repository<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository").field("name", &self.found.name()).finish_non_exhaustive()
+    }
 }
 
 #[cold]

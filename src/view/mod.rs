@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 pub(crate) use history::history;
 pub use history::{DocumentEntry, Documents, Published, Which};
-pub use lookup::Reader;
+pub use lookup::Repository;
 pub(crate) use lookup::{lookup, lookup_many};
 
-use crate::catalog::{Current, Lookup, Target};
+use crate::catalog::{Current, Lookup, TagTable, Target, tags};
 use crate::crypto::OnlineRole;
 use crate::metadata::Document;
 use crate::terms::{Incarnation, Position, Revision, RoleName, UnixTime};
@@ -71,15 +71,16 @@ impl View {
     /// The same for many tags: as many answers, in their order.
     pub fn lookup_many(&self, tags: &[&str], now: UnixTime) -> Vec<Lookup> {
         let table = &self.0.state.tags;
-        let placed: Vec<_> = tags.iter().map(|tag| table.place(tag)).collect();
+        let asked: Vec<_> = tags.iter().map(|tag| TagTable::ask(tag)).collect();
         // Independent of each other, so that the processor waits for many of them at once.
-        std::hint::black_box(placed.iter().fold(0, |all, placed| all ^ table.touch(placed)));
-        placed.iter().map(|placed| table.answer(placed, now)).collect()
+        std::hint::black_box(asked.iter().fold(0, |all, asked| all ^ table.touch_pilot(asked)));
+        std::hint::black_box(asked.iter().fold(0, |all, asked| all ^ table.touch_line(asked)));
+        asked.iter().map(|asked| table.answer(asked, now)).collect()
     }
 
     /// Every tag that [`View::lookup`] would find if nothing were expired, in no order.
     pub fn tags(&self) -> impl Iterator<Item = (&str, Target)> {
-        self.0.state.tags.iter()
+        tags(&self.0.state.set).into_iter()
     }
 
     /// The exact bytes of a role's file; `None` if the role has none.
@@ -123,9 +124,8 @@ impl View {
 
     /// The earliest expiry of root, targets, snapshot and timestamp, and whose it is: a server serves on after it, a
     /// client refuses.
-    pub fn expires(&self) -> (UnixTime, &RoleName) {
-        let (expires, role) = self.0.state.tags.lapses();
-        (*expires, role)
+    pub fn expires(&self) -> (UnixTime, RoleName) {
+        self.0.state.tags.lapses()
     }
 }
 

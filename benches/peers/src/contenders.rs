@@ -138,11 +138,6 @@ impl Contender for Ours {
         ours(self.store.lookup(repository, tag, self.now).unwrap())
     }
 
-    fn stretch(&self, work: &mut dyn FnMut(&Ask<'_>)) {
-        let reader = self.store.reader();
-        work(&|repository, tag, _| ours(reader.lookup(repository, tag, self.now).unwrap()));
-    }
-
     fn lookup_many(&self, questions: &[(&str, &str)]) -> Option<u64> {
         let answers = self.store.lookup_many(questions, self.now).unwrap();
         Some(answers.into_iter().filter_map(ours).fold(0, |all, one| all ^ one))

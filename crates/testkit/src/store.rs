@@ -105,7 +105,7 @@ fn observe_repository(store: &Store, name: &RepositoryName) -> ObservedRepositor
         tags,
         lookups,
         roles,
-        expires: (expires, role.clone()),
+        expires: (expires, role),
     }
 }
 

@@ -236,7 +236,7 @@ impl Question for Repositories {
             // It may have ended since it was listed.
             let Some(view) = view else { continue };
             let (expires, role) = view.expires();
-            let (revision, tags, role) = (view.revision(), count(view.tags().count()), role.clone());
+            let (revision, tags, role) = (view.revision(), count(view.tags().count()), role);
             entries.push(RepositoryEntry {
                 repository,
                 revision,
