@@ -156,13 +156,8 @@ impl Store {
 
     fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
         let catalog = Arc::new(Catalog::new(storage.end(), options.memory));
-        let heads = storage.heads();
-        catalog.expect(heads.len());
-        for (repository, head) in heads {
-            if !head.deleted {
-                catalog.add_cold(&repository, head.position);
-            }
-        }
+        let living = storage.heads().into_iter().filter(|(_, head)| !head.deleted);
+        catalog.add_cold(&living.map(|(repository, head)| (repository, head.position)).collect::<Vec<_>>());
         let publisher = Publisher {
             committer: Committer::new(Arc::clone(&storage), Arc::clone(&catalog)),
             loader: Loader { catalog, storage, limits: options.limits },

@@ -29,6 +29,9 @@ const POSITION_AT: usize = EXACT_AT + EXACT;
 const SIZE_AT: usize = POSITION_AT + 1;
 const TEXT_AT: usize = LINE - 1;
 
+/// Where no body is: the first line of all stays out of use.
+const NO_BODY: Place = 0;
+
 /// A head, and how much it has of what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
@@ -48,17 +51,8 @@ impl Block {
     }
 
     /// Writes a new one, which nobody can find yet; `None` only where there is no memory.
-    ///
-    /// `current`: of a repository that is in memory.
-    pub(super) fn write(
-        memories: &Memories,
-        name: &NameText<'_>,
-        position: Position,
-        current: Option<&Current>,
-    ) -> Option<Self> {
-        let none = Parts { layout: Layout::NONE, pilots: &[], words: &[], text_at: &0 };
-        let table = current.map_or(none, |current| current.state.tags.table().parts());
-        let Parts { layout, pilots, words, text_at } = table;
+    pub(super) fn write(memories: &Memories, name: &NameText<'_>, current: &Current) -> Option<Self> {
+        let Parts { layout, pilots, words, text_at } = current.state.tags.table().parts();
         let mut block = Self { place: 0, name_size: name.size(), layout };
         let Memories { heads, bodies } = memories;
         block.place = heads.take(block.head_lines())?;
@@ -67,25 +61,46 @@ impl Block {
             heads.give(block.place, block.head_lines());
             return None;
         };
+        block.write_name(memories, name);
         heads.write(block.place, BODY_AT, [body]);
         heads.write(block.place, PILOTS_AT, pilots.iter().copied());
-        heads.write(block.place, NAME_AT, name.ends());
-        heads.write(block.place, block.middle_at(), name.middle());
         bodies.write(body, SIZE_AT, [u64::try_from(size).unwrap_or(0)]);
         bodies.write(body, TEXT_AT, [*text_at]);
         bodies.write(body, LINE, words.iter().copied());
-        block.set(memories, position, current);
+        block.set(memories, current);
         Some(block)
     }
 
+    /// Writes a head for each of many repositories that are not in memory, with its position where others have their
+    /// freshness, and without a body.
+    pub(super) fn write_cold(
+        memories: &Memories,
+        repositories: &[(NameText<'_>, Position)],
+    ) -> Option<Vec<Self>> {
+        let cold = |name: &NameText<'_>| Self { place: 0, name_size: name.size(), layout: Layout::NONE };
+        let mut place =
+            memories.heads.take(repositories.iter().map(|(name, _)| cold(name).head_lines()).sum())?;
+        let written = repositories.iter().map(|(name, position)| {
+            let block = Self { place, ..cold(name) };
+            block.write_name(memories, name);
+            memories.heads.write(block.place, FRESH_AT, [position.get(), 0, NO_BODY]);
+            place += u64::try_from(block.head_lines()).unwrap_or(0);
+            block
+        });
+        Some(written.collect())
+    }
+
+    fn write_name(self, memories: &Memories, name: &NameText<'_>) {
+        memories.heads.write(self.place, NAME_AT, name.ends());
+        memories.heads.write(self.place, self.middle_at(), name.middle());
+    }
+
     /// Writes what a publication changes that leaves all tags as they are.
-    pub(super) fn set(self, memories: &Memories, position: Position, current: Option<&Current>) {
-        let body = self.body(memories);
-        memories.bodies.write(body, POSITION_AT, [position.get()]);
-        if let Some(freshness) = current.map(|current| current.state.tags.freshness()) {
-            memories.heads.write(self.place, FRESH_AT, freshness.short());
-            memories.bodies.write(body, EXACT_AT, freshness.exact());
-        }
+    pub(super) fn set(self, memories: &Memories, current: &Current) {
+        let (body, freshness) = (self.body(memories), current.state.tags.freshness());
+        memories.heads.write(self.place, FRESH_AT, freshness.short());
+        memories.bodies.write(body, EXACT_AT, freshness.exact());
+        memories.bodies.write(body, POSITION_AT, [current.position.get()]);
     }
 
     fn body(self, memories: &Memories) -> Place {
@@ -96,8 +111,10 @@ impl Block {
     /// Nobody can find it any more, and its memory may be written.
     pub(super) fn free(self, memories: &Memories) {
         let body = self.body(memories);
-        let [size] = memories.bodies.read(body, SIZE_AT).unwrap_or_default();
-        memories.bodies.give(body, usize::try_from(size).unwrap_or(0));
+        if body != NO_BODY {
+            let [size] = memories.bodies.read(body, SIZE_AT).unwrap_or_default();
+            memories.bodies.give(body, usize::try_from(size).unwrap_or(0));
+        }
         memories.heads.give(self.place, self.head_lines());
     }
 
@@ -147,7 +164,11 @@ impl Block {
 
     /// The position of the newest visible publication.
     pub(super) fn position(self, memories: &Memories) -> Position {
-        let [position] = memories.bodies.read(self.body(memories), POSITION_AT).unwrap_or_default();
+        let [position] = match self.body(memories) {
+            NO_BODY => memories.heads.read(self.place, FRESH_AT),
+            body => memories.bodies.read(body, POSITION_AT),
+        }
+        .unwrap_or_default();
         Position::new(position)
     }
 

@@ -60,6 +60,9 @@ pub(crate) struct Catalog {
 /// A power of two.
 const SHARDS: usize = 128;
 
+/// How many repositories are noted at a time at open.
+const COLDS: usize = 1024;
+
 /// What a shard has beside what lookups read; also who may change that.
 #[derive(Debug, Default)]
 struct Kept {
@@ -140,23 +143,23 @@ impl Catalog {
         if lives { Visible::Cold } else { Visible::Not }
     }
 
-    /// Makes room for so many repositories at once.
-    pub(crate) fn expect(&self, repositories: usize) {
+    /// Notes at open which repositories live, without loading them.
+    pub(crate) fn add_cold(&self, repositories: &[(RepositoryName, Position)]) {
         // By chance, some shards have more than their share.
-        let share = u32::try_from(repositories / SHARDS).unwrap_or(u32::MAX);
+        let share = u32::try_from(repositories.len() / SHARDS).unwrap_or(u32::MAX);
         for shard in &*self.shards {
             shard.expect(&self.memories.heads, share.saturating_add(share / 16));
         }
-    }
-
-    /// Notes at open that a repository lives, without loading it.
-    pub(crate) fn add_cold(&self, repository: &RepositoryName, newest: Position) {
-        let name = self.name(repository);
-        if let Some(block) = Block::write(&self.memories, &name, newest, None) {
-            let mut kept = self.kept(&name);
-            let unused = self.put(&mut kept, &name, Slot::new(&name, block, true));
-            drop(kept);
-            self.free(unused);
+        for some in repositories.chunks(COLDS) {
+            let some: Vec<_> = some.iter().map(|(name, newest)| (self.name(name), *newest)).collect();
+            // Without memory for a few names the process has ended before.
+            let blocks = Block::write_cold(&self.memories, &some).unwrap_or_default();
+            for ((name, _), block) in some.iter().zip(blocks) {
+                let mut kept = self.kept(name);
+                let unused = self.put(&mut kept, name, Slot::new(name, block, true));
+                drop(kept);
+                self.free(unused);
+            }
         }
     }
 
@@ -185,7 +188,7 @@ impl Catalog {
     fn update(&self, name: &NameText<'_>, current: &Arc<Current>, has_tags: bool) {
         let shard = self.shard(name);
         if let Some((slot, number, _)) = shard.find(&self.memories.heads, name) {
-            shard.change(|| slot.block().set(&self.memories, current.position, Some(current)));
+            shard.change(|| slot.block().set(&self.memories, current));
             if !has_tags {
                 shard.replace(&self.memories.heads, number, slot.as_cold());
             }
@@ -194,7 +197,7 @@ impl Catalog {
 
     /// A block for a state, which nobody can find yet.
     fn written(&self, name: &NameText<'_>, current: &Arc<Current>) -> Option<Slot> {
-        let block = Block::write(&self.memories, name, current.position, Some(current))?;
+        let block = Block::write(&self.memories, name, current)?;
         Some(Slot::new(name, block, false))
     }
 
