@@ -164,6 +164,8 @@ pub struct Status {
     pub takes_writes: bool,
     /// How many bytes the journal and its checkpoint take on disk.
     pub journal_bytes: u64,
+    /// Which key-value store holds the index; `None` if it is in memory only.
+    pub index: Option<IndexKind>,
     /// How many bytes the index takes on disk.
     pub index_bytes: u64,
     /// How many commits the index has yet to take in; what they published is found all the same.

@@ -237,6 +237,7 @@ fn an_index_moves_to_another_key_value_store_and_stays_there() {
         played.run(&["verify"]).ok();
         played.run(&["show", APP, "targets", "--version", "1"]).ok();
         assert!(places[is].exists() && !places[was].exists(), "{kind}");
+        assert_eq!(played.run(&["status", "--output", "json"]).ok().json()["index"], kind);
     }
 }
 

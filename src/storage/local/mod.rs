@@ -307,6 +307,7 @@ impl Storage for LocalStorage {
             position,
             takes_writes: self.journal.takes_writes(),
             journal_bytes,
+            index: self.index.kind(),
             index_bytes: self.index.size()?,
             index_behind: position.get().saturating_sub(reached.get()),
             index_relied_on: !self.distrusted.load(Ordering::Acquire),

@@ -75,7 +75,7 @@ pub(crate) fn status(args: &args::Status, output: Output) -> Result<(), Failure>
         ("repositories", output::number(status.repositories)),
         ("position", output::number(status.position.get())),
         ("journal", output::size(status.journal_bytes)),
-        ("index", output::size(status.index_bytes)),
+        ("index", format!("{}, in {}", output::size(status.index_bytes), status.index)),
         ("index is behind by", format!("{} commits", output::number(status.index_behind))),
         ("index counts what the journal holds", yes(status.index_relied_on)),
         ("takes writes", yes(status.takes_writes)),

@@ -3,8 +3,8 @@
 use tufstore::metadata::write::key_type;
 use tufstore::terms::{RepositoryName, Revision, RoleName, UnixTime};
 use tufstore::{
-    Change, ChangeKind, CompleteSet, DeleteError, MirrorError, PublishError, Stage, Store, Upload, View,
-    Which,
+    Change, ChangeKind, CompleteSet, DeleteError, IndexKind, MirrorError, PublishError, Stage, Store, Upload,
+    View, Which,
 };
 
 use super::question::{
@@ -283,6 +283,7 @@ impl Question for Status {
             repositories: count(store.repository_count()),
             takes_writes: status.takes_writes,
             journal_bytes: status.journal_bytes,
+            index: status.index.map_or("memory", IndexKind::as_str).to_owned(),
             index_bytes: status.index_bytes,
             index_behind: status.index_behind,
             index_relied_on: status.index_relied_on,

@@ -339,6 +339,8 @@ answers! {
         takes_writes: bool,
         /// On disk.
         journal_bytes: u64,
+        /// Which key-value store holds the index.
+        index: String,
         /// On disk.
         index_bytes: u64,
         /// How many commits the index has yet to take in.

@@ -20,6 +20,7 @@ use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Vers
 pub(crate) struct Behind {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    kind: Option<IndexKind>,
 }
 
 struct Shared {
@@ -54,7 +55,7 @@ const GATHER: Duration = Duration::from_millis(50);
 impl Behind {
     /// In memory: applied at once.
     pub(crate) fn in_memory() -> Self {
-        Self { shared: Arc::new(Shared::new(Box::new(MemoryIndex::default()))), thread: None }
+        Self { shared: Arc::new(Shared::new(Box::new(MemoryIndex::default()))), thread: None, kind: None }
     }
 
     /// On any index.
@@ -66,7 +67,7 @@ impl Behind {
         if let Err(error) = &spawned {
             tracing::warn!(%error, "no thread for the index: it is written by whoever commits");
         }
-        Self { shared, thread: spawned.ok() }
+        Self { shared, thread: spawned.ok(), kind: None }
     }
 
     /// In a store's folder: of the kind that is wanted, or else the one that is there, or else the usual one. Others are
@@ -86,7 +87,14 @@ impl Behind {
         };
         // Only now: whoever asks for a kind that cannot be had keeps the one that is there.
         kind.discard_others(folder)?;
-        Ok(Self::on(index))
+        let mut behind = Self::on(index);
+        behind.kind = Some(kind);
+        Ok(behind)
+    }
+
+    /// Where it lies; `None` if in memory.
+    pub(crate) fn kind(&self) -> Option<IndexKind> {
+        self.kind
     }
 
     /// How far the index has been brought, without what is pending.

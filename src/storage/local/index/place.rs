@@ -18,6 +18,14 @@ pub enum IndexKind {
 }
 
 impl IndexKind {
+    /// Its name, as options spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            Self::Sled => "sled",
+        }
+    }
+
     const ALL: [Self; 2] = [Self::Redb, Self::Sled];
 
     /// The first that this build has.
