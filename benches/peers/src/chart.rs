@@ -8,7 +8,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// One thing that is compared: its name, and a value for each series, if it has one.
 pub(crate) type Bar = (String, Vec<Option<f64>>);
 
-const COLOURS: [RGBColor; 3] = [RGBColor(0x1f, 0x6f, 0xb4), RGBColor(0xe0, 0x8a, 0x1e), RGBColor(0x5a, 0x9e, 0x5a)];
+const COLOURS: [RGBColor; 3] =
+    [RGBColor(0x1f, 0x6f, 0xb4), RGBColor(0xe0, 0x8a, 0x1e), RGBColor(0x5a, 0x9e, 0x5a)];
 
 /// Writes `FOLDER/NAME.svg`: horizontal bars from zero on, the shorter the better or worse, as the title says.
 pub(crate) fn write(folder: &Path, name: &str, title: &str, series: &[&str], bars: &[Bar]) {
@@ -42,8 +43,11 @@ pub(crate) fn write(folder: &Path, name: &str, title: &str, series: &[&str], bar
             let Some(value) = value else { continue };
             let top = top + ROW * within as i32;
             let end = LEFT + (value * scale).ceil() as i32;
-            root.draw(&Rectangle::new([(LEFT, top), (end, top + ROW - 3)], COLOURS[within % COLOURS.len()].filled()))
-                .unwrap();
+            root.draw(&Rectangle::new(
+                [(LEFT, top), (end, top + ROW - 3)],
+                COLOURS[within % COLOURS.len()].filled(),
+            ))
+            .unwrap();
             let written = if *value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
             root.draw(&Text::new(written, (end + 5, top + ROW / 2 - 1), text(12, HPos::Left))).unwrap();
         }

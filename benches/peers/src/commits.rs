@@ -74,7 +74,11 @@ pub(crate) fn run(args: &Args) {
             });
             keep("tufstore, whole publications", run);
             let view = store.view(&names[0]).unwrap().unwrap();
-            bytes = view.documents().filter(|file| file.role().as_str() != "root").map(|file| file.bytes().len()).sum();
+            bytes = view
+                .documents()
+                .filter(|file| file.role().as_str() != "root")
+                .map(|file| file.bytes().len())
+                .sum();
             keep("the disk, as many bytes at once", disk(folder.path(), journal, *count, each));
             keep("the processor, one verified and two signed", crypto(*count, each));
             for name in ["redb", "LMDB", "sled and fdatasync"] {
@@ -88,9 +92,18 @@ pub(crate) fn run(args: &Args) {
             .map(|(name, runs)| {
                 let mut each: Vec<f64> = runs.iter().flat_map(|run| run.each.iter().copied()).collect();
                 each.sort_by(f64::total_cmp);
-                let at = |part: f64| each.get((each.len() as f64 * part) as usize).map_or(String::new(), |ms| format!("{ms:.2}"));
+                let at = |part: f64| {
+                    each.get((each.len() as f64 * part) as usize)
+                        .map_or(String::new(), |ms| format!("{ms:.2}"))
+                };
                 let rate = median(runs);
-                vec![(*name).to_owned(), format!("{rate:.0}"), format!("{:.2}", own / rate), at(0.5), at(0.99)]
+                vec![
+                    (*name).to_owned(),
+                    format!("{rate:.0}"),
+                    format!("{:.2}", own / rate),
+                    at(0.5),
+                    at(0.99),
+                ]
             })
             .collect();
         if let Some(folder) = &args.svg {
@@ -99,7 +112,8 @@ pub(crate) fn run(args: &Args) {
             let title = format!("Durable publications a second, {count} at once (longer is better)");
             chart::write(folder, &format!("commits-{count}"), &title, &["a second"], &bars);
         }
-        let title = format!("{count} publishers; {journal} bytes of journal, {bytes} of documents a publication");
+        let title =
+            format!("{count} publishers; {journal} bytes of journal, {bytes} of documents a publication");
         table::print(&title, &["", "a second", "tufstore / it", "median, ms", "99 %, ms"], &rows);
     }
 }
@@ -230,6 +244,10 @@ fn commits(name: &str, folder: &Path, bytes: usize, count: usize, times: usize) 
             })
         }
     };
-    if place.is_dir() { fs::remove_dir_all(&place).unwrap() } else { fs::remove_file(&place).unwrap() }
+    if place.is_dir() {
+        fs::remove_dir_all(&place).unwrap()
+    } else {
+        fs::remove_file(&place).unwrap()
+    }
     run
 }

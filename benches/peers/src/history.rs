@@ -68,11 +68,20 @@ fn one_by_one(store: &Store, tags: usize) {
 /// Asks each repository once: none of it is in memory.
 fn first_lookups(store: &Store) {
     let asked = store.repositories().into_iter().map(|name| {
-        milliseconds(|| assert!(!matches!(store.lookup(name.as_str(), "no such tag", NOW).unwrap(), Lookup::NoSuchRepository)))
+        milliseconds(|| {
+            assert!(!matches!(
+                store.lookup(name.as_str(), "no such tag", NOW).unwrap(),
+                Lookup::NoSuchRepository
+            ))
+        })
     });
     let mut asked: Vec<f64> = asked.collect();
     asked.sort_by(f64::total_cmp);
-    println!("\nfirst lookups: median {:.3} ms, slowest {:.2} ms", asked[asked.len() / 2], asked[asked.len() - 1]);
+    println!(
+        "\nfirst lookups: median {:.3} ms, slowest {:.2} ms",
+        asked[asked.len() / 2],
+        asked[asked.len() - 1]
+    );
 }
 
 fn measure(store: &Store, reads: usize) {
@@ -102,7 +111,10 @@ fn measure(store: &Store, reads: usize) {
     let rows = [
         ("documents", documents.len().to_string()),
         ("all of them, MB", megabytes(sum)),
-        ("each through zstd -3, MB (of those read)", megabytes(alone * documents.len() as u64 / count as u64)),
+        (
+            "each through zstd -3, MB (of those read)",
+            megabytes(alone * documents.len() as u64 / count as u64),
+        ),
         ("journal, MB", megabytes(status.journal_bytes)),
         ("index, MB", megabytes(status.index_bytes)),
         ("documents / journal", format!("{:.1}", sum as f64 / status.journal_bytes as f64)),

@@ -167,12 +167,17 @@ fn hash(of: &str) -> [u8; 32] {
 
 fn bytes(place: &Path) -> u64 {
     let about = fs::metadata(place).unwrap();
-    if about.is_dir() { fs::read_dir(place).unwrap().map(|entry| bytes(&entry.unwrap().path())).sum() } else { about.len() }
+    if about.is_dir() {
+        fs::read_dir(place).unwrap().map(|entry| bytes(&entry.unwrap().path())).sum()
+    } else {
+        about.len()
+    }
 }
 
 pub(crate) fn run(args: &Args) {
     let mut random = StdRng::seed_from_u64(1);
-    let documents: Vec<usize> = (0..args.documents).map(|_| random.random_range(0..args.repositories)).collect();
+    let documents: Vec<usize> =
+        (0..args.documents).map(|_| random.random_range(0..args.repositories)).collect();
     let asked: Vec<usize> = (0..args.asked).map(|_| random.random_range(0..args.documents)).collect();
     let content = |number: usize| hash(&format!("document {number}"));
     let mut rows = Vec::new();
@@ -187,7 +192,10 @@ pub(crate) fn run(args: &Args) {
                 let (position, content) = ((number as u64).to_be_bytes(), content(number));
                 let version = prefix(*repository, b'v', &(number as u64).to_be_bytes());
                 pairs.push(([version.as_slice(), &position].concat(), content.to_vec()));
-                pairs.push(([prefix(*repository, b'd', &content[..16]).as_slice(), &position].concat(), vec![]));
+                pairs.push((
+                    [prefix(*repository, b'd', &content[..16]).as_slice(), &position].concat(),
+                    vec![],
+                ));
             }
             pairs.push((b"reached".to_vec(), vec![0; 42]));
             live += pairs.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
@@ -222,6 +230,14 @@ pub(crate) fn run(args: &Args) {
             format!("{counted:.1}"),
         ]);
     }
-    let heads = ["", "documents a second, 1,000", "on disk, MB", "on disk / content", "open, ms", "find, µs", "read all, s"];
+    let heads = [
+        "",
+        "documents a second, 1,000",
+        "on disk, MB",
+        "on disk / content",
+        "open, ms",
+        "find, µs",
+        "read all, s",
+    ];
     table::print(&format!("{} documents in an index", args.documents), &heads, &rows);
 }

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Only this engine, quiet and while another thread publishes that often a second.
     #[arg(long)]
     publishing: Option<u32>,
+    /// Only the maps in memory, on one thread and on that many at once.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Also plot into this folder.
     #[arg(long)]
     svg: Option<PathBuf>,
@@ -71,11 +74,14 @@ pub(crate) fn run(args: &Args) {
         hold(&|| Box::new(Std::new(&sizes)));
         hold(&|| Box::new(Dash::new(&sizes)));
     }
-    if !args.no_disk && !args.alone {
+    if !args.no_disk && !args.alone && args.threads.is_none() {
         hold(&|| Box::new(Lmdb::new(folder.path(), &sizes)));
         hold(&|| Box::new(Redb::new(folder.path(), &sizes)));
         hold(&|| Box::new(Sqlite::new(folder.path(), &sizes)));
         hold(&|| Box::new(Sled::new(folder.path(), &sizes)));
+    }
+    if let Some(threads) = args.threads {
+        return on_threads(args, &held, &sizes, threads);
     }
     let memory = Memory::new(all);
     for (spread, kind, title) in [
@@ -106,10 +112,12 @@ fn beside_publications(args: &Args, ours: &Ours, sizes: &[usize], rate: u32) {
             thread::scope(|scope| {
                 let publisher = busy.then(|| scope.spawn(|| ours.publish_on(rate, &ended)));
                 ours.stretch(&mut |ask| {
-                    measured[0].push(nanoseconds(&mut || chain(ask, &questions, start, args.questions, true)));
+                    measured[0]
+                        .push(nanoseconds(&mut || chain(ask, &questions, start, args.questions, true)));
                 });
                 ours.stretch(&mut |ask| {
-                    measured[1].push(nanoseconds(&mut || independently(ask, &questions, start, args.questions)));
+                    measured[1]
+                        .push(nanoseconds(&mut || independently(ask, &questions, start, args.questions)));
                 });
                 measured[2].push(nanoseconds(&mut || batches(ours, &questions, start, args.questions)));
                 ended.store(true, Ordering::Relaxed);
@@ -127,6 +135,56 @@ fn beside_publications(args: &Args, ours: &Ours, sizes: &[usize], rate: u32) {
         row("ratio", [busy[0] / quiet[0], busy[1] / quiet[1], busy[2] / quiet[2]]),
     ];
     table::print("lookups beside publications, uniform hits", &["", "chain", "loop", "batch"], &rows);
+}
+
+/// Lookups in turns: on one thread, and on several at once, each with questions of its own.
+fn on_threads(args: &Args, held: &[Held], sizes: &[usize], threads: usize) {
+    let questions = Questions::new(sizes, args.questions * 2, Spread::Uniform, Kind::Hit);
+    let nanoseconds = |threads: usize, work: &(dyn Fn(usize) + Sync)| {
+        let began = Instant::now();
+        thread::scope(|scope| {
+            for number in 0..threads {
+                scope.spawn(move || work(number * args.questions / threads));
+            }
+        });
+        began.elapsed().as_nanos() as f64 / args.questions as f64
+    };
+    let mut measured = vec![<[Vec<f64>; 4]>::default(); held.len()];
+    for _ in 0..args.rounds {
+        for (held, figures) in held.iter().zip(&mut measured) {
+            let contender = &*held.contender;
+            let each = |start: usize| {
+                let ask: &Ask<'_> = &|repository, tag, key| contender.lookup(repository, tag, key);
+                independently(ask, &questions, start, args.questions);
+            };
+            let batch = |start: usize| batches(contender, &questions, start, args.questions);
+            figures[0].push(nanoseconds(1, &each));
+            figures[1].push(nanoseconds(threads, &each));
+            if contender.lookup_many(&[]).is_some() {
+                figures[2].push(nanoseconds(1, &batch));
+                figures[3].push(nanoseconds(threads, &batch));
+            }
+        }
+    }
+    let rows: Vec<_> = held
+        .iter()
+        .zip(measured)
+        .map(|(held, figures)| {
+            let [one, several, batch, batches] =
+                figures.map(|values| (!values.is_empty()).then(|| table::median(values)));
+            let ns = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
+            let times = |one: Option<f64>, several: Option<f64>| {
+                let times = one.zip(several).map(|(one, several)| threads as f64 * one / several);
+                times.map_or(String::new(), |times| format!("{times:.2}"))
+            };
+            let name = held.contender.name().to_owned();
+            let throughput = [times(one, several), times(batch, batches)];
+            [vec![name, ns(one), ns(several)], vec![ns(batch), ns(batches)], throughput.to_vec()].concat()
+        })
+        .collect();
+    let title = format!("uniform, hits, on one thread and on {threads}: nanoseconds a lookup of each");
+    let heads = ["", "loop, one", "loop, all", "batch, one", "batch, all", "loops, times", "batches, times"];
+    table::print(&title, &heads, &rows);
 }
 
 /// What is measured of each: medians of several rounds, in nanoseconds a lookup.
@@ -212,7 +270,8 @@ fn compare(args: &Args, held: &[Held], memory: &Memory, questions: &Questions, h
     }
     if let Some(folder) = &args.svg {
         let file = format!("lookup-{}", title.replace(", ", "-").replace(' ', "-").to_lowercase());
-        let title = format!("Lookups, {title}: nanoseconds, {} tags, one thread (shorter is better)", args.tags);
+        let title =
+            format!("Lookups, {title}: nanoseconds, {} tags, one thread (shorter is better)", args.tags);
         chart::write(folder, &file, &title, &["chain", "loop", "batch of 32"], &bars);
     }
     table::print(

@@ -54,7 +54,8 @@ pub(crate) fn run(args: &Args) {
     for count in &args.tags {
         let folder = tempfile::tempdir().unwrap();
         let options = Options::default().with_online_keys(SeededOnlineKeys::new("a server"));
-        let stores = [Store::in_memory(options.clone()).unwrap(), Store::open(folder.path(), options).unwrap()];
+        let stores =
+            [Store::in_memory(options.clone()).unwrap(), Store::open(folder.path(), options).unwrap()];
         let names: Vec<_> = (0..*count).map(tag).collect();
         let contents: Vec<_> =
             names.iter().enumerate().map(|(at, name)| (name.as_str(), digest(&format!("{at}")))).collect();
