@@ -312,16 +312,15 @@ impl Catalog {
 
     /// The names of all living repositories, sorted.
     pub(crate) fn names(&self) -> Vec<RepositoryName> {
-        let mut names = Vec::new();
+        let mut texts = Vec::new();
         for (shard, kept) in self.shards.iter().zip(&*self.kept) {
             let kept = kept.lock();
             let each = shard.all(&self.memories.heads).into_iter();
-            // Each was a name before it was put there.
-            names.extend(
-                each.filter_map(|slot| slot.block().name(&self.memories).parse::<RepositoryName>().ok()),
-            );
+            texts.extend(each.map(|slot| slot.block().name(&self.memories)));
             drop(kept);
         }
+        // Each was a name before it was put there.
+        let mut names: Vec<RepositoryName> = texts.iter().filter_map(|text| text.parse().ok()).collect();
         names.sort_unstable();
         names
     }
