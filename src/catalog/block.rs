@@ -50,17 +50,14 @@ impl Block {
         (self.middle_at() + middle_words(self.name_size)).div_ceil(LINE)
     }
 
-    /// Writes a new one, which nobody can find yet; `None` only where there is no memory.
-    pub(super) fn write(memories: &Memories, name: &NameText<'_>, current: &Current) -> Option<Self> {
+    /// Writes a new one, which nobody can find yet.
+    pub(super) fn write(memories: &Memories, name: &NameText<'_>, current: &Current) -> Self {
         let Parts { layout, pilots, words, text_at } = current.state.tags.table().parts();
         let mut block = Self { place: 0, name_size: name.size(), layout };
         let Memories { heads, bodies } = memories;
-        block.place = heads.take(block.head_lines())?;
+        block.place = heads.take(block.head_lines());
         let size = 1 + words.len().div_ceil(LINE);
-        let Some(body) = bodies.take(size) else {
-            heads.give(block.place, block.head_lines());
-            return None;
-        };
+        let body = bodies.take(size);
         block.write_name(memories, name);
         heads.write(block.place, BODY_AT, [body]);
         heads.write(block.place, PILOTS_AT, pilots.iter().copied());
@@ -68,18 +65,15 @@ impl Block {
         bodies.write(body, TEXT_AT, [*text_at]);
         bodies.write(body, LINE, words.iter().copied());
         block.set(memories, current);
-        Some(block)
+        block
     }
 
     /// Writes a head for each of many repositories that are not in memory, with its position where others have their
     /// freshness, and without a body.
-    pub(super) fn write_cold(
-        memories: &Memories,
-        repositories: &[(NameText<'_>, Position)],
-    ) -> Option<Vec<Self>> {
+    pub(super) fn write_cold(memories: &Memories, repositories: &[(NameText<'_>, Position)]) -> Vec<Self> {
         let cold = |name: &NameText<'_>| Self { place: 0, name_size: name.size(), layout: Layout::NONE };
         let mut place =
-            memories.heads.take(repositories.iter().map(|(name, _)| cold(name).head_lines()).sum())?;
+            memories.heads.take(repositories.iter().map(|(name, _)| cold(name).head_lines()).sum());
         let written = repositories.iter().map(|(name, position)| {
             let block = Self { place, ..cold(name) };
             block.write_name(memories, name);
@@ -87,7 +81,7 @@ impl Block {
             place += u64::try_from(block.head_lines()).unwrap_or(0);
             block
         });
-        Some(written.collect())
+        written.collect()
     }
 
     fn write_name(self, memories: &Memories, name: &NameText<'_>) {

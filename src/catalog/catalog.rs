@@ -152,8 +152,7 @@ impl Catalog {
         }
         for some in repositories.chunks(COLDS) {
             let some: Vec<_> = some.iter().map(|(name, newest)| (self.name(name), *newest)).collect();
-            // Without memory for a few names the process has ended before.
-            let blocks = Block::write_cold(&self.memories, &some).unwrap_or_default();
+            let blocks = Block::write_cold(&self.memories, &some);
             for ((name, _), block) in some.iter().zip(blocks) {
                 let mut kept = self.kept(name);
                 let unused = self.put(&mut kept, name, Slot::new(name, block, true));
@@ -169,12 +168,12 @@ impl Catalog {
         let same = |before: &Arc<Current>| before.state.tags.has_table_of(&current.state.tags);
         let as_before = self.kept(&name).states.get(repository).is_some_and(same);
         // Before the shard is locked: it may be large.
-        let new = if as_before { None } else { self.written(&name, current) };
+        let new = (!as_before).then(|| self.written(&name, current));
         let mut kept = self.kept(&name);
         let unused = if let Some(slot) = new {
             self.put(&mut kept, &name, slot)
         } else {
-            self.update(&name, current, as_before);
+            self.update(&name, current);
             None
         };
         let before = kept.states.insert(repository.clone(), Arc::clone(current));
@@ -184,21 +183,17 @@ impl Catalog {
         self.admit(repository, current);
     }
 
-    /// Shows what changed beside the tags; or, where there is no memory for them, that they are not there.
-    fn update(&self, name: &NameText<'_>, current: &Arc<Current>, has_tags: bool) {
+    /// Shows what changed beside the tags.
+    fn update(&self, name: &NameText<'_>, current: &Arc<Current>) {
         let shard = self.shard(name);
-        if let Some((slot, number, _)) = shard.find(&self.memories.heads, name) {
+        if let Some((slot, ..)) = shard.find(&self.memories.heads, name) {
             shard.change(|| slot.block().set(&self.memories, current));
-            if !has_tags {
-                shard.replace(&self.memories.heads, number, slot.as_cold());
-            }
         }
     }
 
     /// A block for a state, which nobody can find yet.
-    fn written(&self, name: &NameText<'_>, current: &Arc<Current>) -> Option<Slot> {
-        let block = Block::write(&self.memories, name, current)?;
-        Some(Slot::new(name, block, false))
+    fn written(&self, name: &NameText<'_>, current: &Arc<Current>) -> Slot {
+        Slot::new(name, Block::write(&self.memories, name, current), false)
     }
 
     /// Shows a block; returns the one that it replaces.
@@ -208,11 +203,9 @@ impl Catalog {
             shard.replace(&self.memories.heads, number, slot);
             return Some(before.block());
         }
-        if shard.add(&self.memories.heads, kept.count, slot) {
-            kept.count += 1;
-            return None;
-        }
-        Some(slot.block())
+        shard.add(&self.memories.heads, kept.count, slot);
+        kept.count += 1;
+        None
     }
 
     fn free(&self, block: Option<Block>) {
@@ -247,7 +240,7 @@ impl Catalog {
         let is_cold = find().is_some_and(|(slot, ..)| slot.is_cold());
         drop(kept);
         // While the shard is not locked: it may be large.
-        let mut new = if is_cold { self.written(&name, loaded) } else { None };
+        let mut new = is_cold.then(|| self.written(&name, loaded));
         let mut kept = self.kept(&name);
         let answer = self.keep_in(&mut kept, repository, &name, loaded, &mut new);
         drop(kept);

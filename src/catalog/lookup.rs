@@ -108,17 +108,31 @@ impl Catalog {
     ) -> Result<Lookup, E> {
         let shard = self.shard(&asked.repository);
         let count = shard.begin();
-        let Some((slot, _, head)) = shard.find(&self.memories.heads, &asked.repository) else {
-            if shard.is_unchanged(count) {
-                return Ok(Lookup::NoSuchRepository);
+        let found = shard.find(&self.memories.heads, &asked.repository).map(|(slot, _, head)| (slot, head));
+        self.answer_from(found, &asked.tag, (shard, count), (repository, tag), now, cold)
+    }
+
+    /// Given where the repository was `found`, if at all, at a shard's count of changes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn answer_from<E>(
+        &self,
+        found: Option<(Slot, &[AtomicU64])>,
+        asked: &TagText<'_>,
+        (shard, count): (&Shard, u64),
+        (repository, tag): (&str, &str),
+        now: Now,
+        cold: impl FnOnce() -> Result<Lookup, E>,
+    ) -> Result<Lookup, E> {
+        if let Some((slot, head)) = found {
+            if let Some((short, entry)) = self.see(slot, head, asked)
+                && shard.is_unchanged(count)
+                && let Some(lookup) = known(short, entry, now.0)
+            {
+                return Ok(lookup);
             }
-            return self.answer_patiently(repository, tag, now.1).map_or_else(cold, Ok);
-        };
-        if let Some((short, entry)) = self.see(slot, head, &asked.tag)
-            && shard.is_unchanged(count)
-            && let Some(lookup) = known(short, entry, now.0)
-        {
-            return Ok(lookup);
+        } else if shard.is_unchanged(count) {
+            return Ok(Lookup::NoSuchRepository);
         }
         self.answer_patiently(repository, tag, now.1).map_or_else(cold, Ok)
     }
@@ -238,21 +252,10 @@ impl<'a> Resolved<'a> {
             Some((before, slot)) if before == count => slot,
             Some(_) | None => self.find(shard, count),
         };
-        let Some(slot) = slot else {
-            if shard.is_unchanged(count) {
-                return Ok(Lookup::NoSuchRepository);
-            }
-            return catalog.answer_patiently(repository, tag, now).map_or_else(cold, Ok);
-        };
+        let found = slot.and_then(|slot| Some((slot, catalog.memories.heads.at(slot.block().place)?)));
         let asked = TagText::new(tag, &catalog.hasher);
-        if let Some(head) = catalog.memories.heads.at(slot.block().place)
-            && let Some((short, entry)) = catalog.see(slot, head, &asked)
-            && shard.is_unchanged(count)
-            && let Some(lookup) = known(short, entry, Instant::new(now))
-        {
-            return Ok(lookup);
-        }
-        catalog.answer_patiently(repository, tag, now).map_or_else(cold, Ok)
+        let now = (Instant::new(now), now);
+        catalog.answer_from(found, &asked, (shard, count), (repository, tag), now, cold)
     }
 
     #[cold]

@@ -8,6 +8,7 @@
 use std::sync::OnceLock;
 
 use super::extents::Extents;
+use super::table::index;
 use super::text::Word;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
@@ -34,7 +35,7 @@ pub(super) struct Memory {
 struct Free {
     extents: Extents,
     /// How many chunks there are.
-    chunks: usize,
+    chunks: u32,
 }
 
 #[derive(Debug)]
@@ -60,26 +61,27 @@ impl Memory {
 
     /// So many lines, with whatever somebody left there. Whoever writes them comes after all that was done to them before.
     ///
-    /// `None` only where the machine has no such memory.
-    pub(super) fn take(&self, lines: usize) -> Option<Place> {
-        let lines = u64::try_from(lines).ok()?;
+    /// Where the machine has no such memory the process ends, as with any other.
+    pub(super) fn take(&self, lines: usize) -> Place {
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         let mut free = self.free.lock();
         let place = loop {
             if let Some(place) = free.extents.take(lines) {
                 break place;
             }
             let number = free.chunks;
-            let size = 1 << (FIRST + u32::try_from(number).ok()?);
-            self.chunks.get(number)?.get_or_init(|| Chunk::new(size));
+            let Some(chunk) = self.chunks.get(index(number)) else { no_memory() };
+            let size = 1 << (FIRST + number);
+            chunk.get_or_init(|| Chunk::new(size));
             free.chunks += 1;
             // The first line of all stays out: a place of zero is none.
-            let begin = u64::try_from(number).ok()? << LINES | u64::from(number == 0);
+            let begin = u64::from(number) << LINES | u64::from(number == 0);
             free.extents.give(begin, size - u64::from(number == 0));
         };
         drop(free);
         // Orders what a reader may still see of the former use: it sees the change that ended that use as well.
         fence(Ordering::Release);
-        Some(place)
+        place
     }
 
     /// Nothing that is readable names these lines any more.
@@ -116,10 +118,14 @@ impl Chunk {
     }
 }
 
+fn no_memory() -> ! {
+    std::alloc::handle_alloc_error(std::alloc::Layout::new::<[AtomicU64; LINE]>())
+}
+
 /// Pages that nobody wrote take no memory.
 #[cfg(not(shuttle))]
 fn zeros(words: usize) -> Box<[AtomicU64]> {
-    bytemuck::zeroed_slice_box(words)
+    bytemuck::try_zeroed_slice_box(words).unwrap_or_else(|()| no_memory())
 }
 
 #[cfg(shuttle)]
@@ -136,7 +142,7 @@ mod tests {
         let memory = Memory::new();
         let mut places = Vec::new();
         for lines in [1, 3, 20_000, 1, 70_000, 2] {
-            let place = memory.take(lines).unwrap();
+            let place = memory.take(lines);
             let words = memory.at(place).unwrap();
             assert!(words.len() >= lines * LINE);
             assert_eq!(words.as_ptr().align_offset(64), 0);
@@ -147,7 +153,7 @@ mod tests {
             assert!(memory.at(*place).unwrap()[..lines * LINE].iter().all(|word| word.get() == *place));
             memory.give(*place, *lines);
         }
-        assert_eq!(memory.take(1), Some(places[0].0));
+        assert_eq!(memory.take(1), places[0].0);
         assert!(memory.at((1 << 40) - 1).is_none() && memory.at(0).is_some());
     }
 }

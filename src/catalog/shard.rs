@@ -65,11 +65,6 @@ impl Slot {
         Block { place, name_size: index(low(self.second & SIZE)), layout }
     }
 
-    /// The same block, without its tags.
-    pub(super) fn as_cold(self) -> Self {
-        Self { second: self.second | COLD, ..self }
-    }
-
     fn words(self) -> [u64; WORDS] {
         [self.first, self.second]
     }
@@ -93,7 +88,7 @@ fn home(mark: u64, capacity: u32) -> u32 {
 
 /// The slots of a shard as they are at a moment.
 #[derive(Clone, Copy)]
-pub(super) struct Slots {
+struct Slots {
     place: Place,
     capacity: u32,
 }
@@ -138,7 +133,7 @@ impl Shard {
     }
 
     #[inline]
-    pub(super) fn slots(&self) -> Slots {
+    fn slots(&self) -> Slots {
         let word = self.slots.load(Ordering::Relaxed);
         Slots { place: word >> MARK, capacity: low(word & ((1 << MARK) - 1)) }
     }
@@ -210,27 +205,25 @@ impl Shard {
         self.change(|| put(memory, slots, number, slot));
     }
 
-    /// Adds a slot for a name that has none, beside `count` others. `false` only where there is no memory.
-    pub(super) fn add(&self, memory: &Memory, count: u32, slot: Slot) -> bool {
-        if !self.expect(memory, count.saturating_add(1)) {
-            return false;
-        }
+    /// Adds a slot for a name that has none, beside `count` others.
+    pub(super) fn add(&self, memory: &Memory, count: u32, slot: Slot) {
+        self.expect(memory, count.saturating_add(1));
         let slots = self.slots();
-        let Some(number) = free(memory, slots, slot) else { return false };
-        self.change(|| put(memory, slots, number, slot));
-        true
+        if let Some(number) = free(memory, slots, slot) {
+            self.change(|| put(memory, slots, number, slot));
+        }
     }
 
-    /// Makes room for so many slots, with a quarter free. `false` only where there is no memory.
-    pub(super) fn expect(&self, memory: &Memory, count: u32) -> bool {
+    /// Makes room for so many slots, with a quarter free.
+    pub(super) fn expect(&self, memory: &Memory, count: u32) {
         let slots = self.slots();
         let wanted = count.saturating_add(count / 3).saturating_add(1);
         if wanted <= slots.capacity {
-            return true;
+            return;
         }
         // Half as many again, so that all moves together cost no more than a few a slot.
         let capacity = wanted.max(slots.capacity.saturating_add(slots.capacity / 2)).next_multiple_of(A_LINE);
-        let Some(place) = memory.take(index(capacity / A_LINE)) else { return false };
+        let place = memory.take(index(capacity / A_LINE));
         let larger = Slots { place, capacity };
         memory.write(place, 0, std::iter::repeat_n(0, Slots::at(capacity)));
         for slot in self.all(memory) {
@@ -240,7 +233,6 @@ impl Shard {
         }
         self.change(|| self.slots.store(larger.word(), Ordering::Relaxed));
         memory.give(slots.place, slots.lines());
-        true
     }
 
     /// Frees a slot, and moves those behind it that began before it.

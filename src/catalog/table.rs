@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
+use super::memory::LINE;
 use super::text::{HASHER, TAGS_OWN, TagText, Word, padded, scaled};
 use super::{SignedIn, Target};
 use crate::terms::Sha256;
 
-/// Words of a line: four for the tag and the content's length, four for its digest.
-const LINE: usize = 8;
-/// Of a line's fourth word, above the tag's own: set if `targets/releases` says so.
+/// Of a line, four words are for the tag and the content's length, four for its digest. Of the fourth, above the tag's own: set if `targets/releases` says so.
 const RELEASES: u64 = 1 << 16;
 /// And if the length does not fit, so that its place in the text stands there.
 const HUGE: u64 = 1 << 17;
