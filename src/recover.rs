@@ -9,11 +9,11 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Current, Loaded, State, Visible};
+use crate::catalog::{Catalog, Current, DamagedTable, HashKey, Loaded, State, Visible};
 use crate::crypto::SealedKey;
 use crate::metadata::{Limits, ParseError, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::storage::{
-    Head, Storage, StorageError, StoredDocument, Wanted, decode_attachment, encode_attachment,
+    Head, Prebuilt, Storage, StorageError, StoredDocument, Wanted, decode_attachment, encode_attachment,
 };
 use crate::terms::{Position, RepositoryName, RoleName, Sha256};
 use crate::trust::{Delegated, Set, Verified, claimed_by, delegation_keys, verify_or_fault};
@@ -78,10 +78,23 @@ impl Loader {
             if let Newest::Living(loaded) = self.load(repository)?
                 && let Loaded::Visible(current) = self.catalog.keep(repository, &loaded)
             {
+                keep_prebuilt(&*self.storage, repository, &current);
                 return Ok(Some(current));
             }
             // Its records run ahead of what is visible, for an instant.
             thread::yield_now();
+        }
+    }
+
+    /// Brings the table of a cold repository into memory as it was prebuilt, without its documents, if that is possible.
+    pub(crate) fn load_table(&self, repository: &RepositoryName) {
+        let mut kept = Ok(());
+        self.storage.prebuilt(repository, &mut |standing, table| {
+            kept = self.catalog.keep_prebuilt(repository, standing, table);
+        });
+        if let Err(DamagedTable) = kept {
+            tracing::warn!(%repository, "its prebuilt table is damaged, and will be made anew from its documents");
+            self.storage.forget_prebuilt(repository);
         }
     }
 
@@ -100,7 +113,7 @@ impl Loader {
                 Some(head) if !head.deleted => head,
                 ended => return Ok(Newest::Ended(ended)),
             };
-            match load(&*self.storage, &self.limits, repository, &head) {
+            match load(&*self.storage, &self.limits, self.catalog.key(), repository, &head) {
                 Ok(current) => return Ok(Newest::Living(Arc::new(current))),
                 // What was read for one head may be gone with the next; only a head that stands still tells of damage.
                 Err(error) if self.storage.head(repository).as_ref() == Some(&head) => return Err(error),
@@ -110,10 +123,26 @@ impl Loader {
     }
 }
 
+/// Has the storage keep what lookups need of a state, so that it need not be loaded for them.
+pub(crate) fn keep_prebuilt(storage: &dyn Storage, repository: &RepositoryName, current: &Current) {
+    let tags = current.state.tags.clone();
+    storage.keep_prebuilt(
+        repository,
+        Prebuilt {
+            position: current.position,
+            origin: *tags.origin().as_bytes(),
+            standing: tags.standing(repository, current.position),
+            bytes: tags.bytes(),
+            table: Arc::new(move || tags.encoded()),
+        },
+    );
+}
+
 /// Builds the state that `head` names, from its records.
 pub(crate) fn load(
     storage: &dyn Storage,
     limits: &Limits,
+    key: &HashKey,
     repository: &RepositoryName,
     head: &Head,
 ) -> Result<Current, StorageError> {
@@ -134,7 +163,7 @@ pub(crate) fn load(
         Online::At(position) => (online_keys(storage, repository, position)?, Some(position)),
     };
     let set = set(repository, files, &attachment.faulty, limits)?;
-    let state = State::new(head.incarnation, head.revision, record.time, set, online.into(), None);
+    let state = State::new(head.incarnation, head.revision, record.time, set, online.into(), key, None);
     Ok(Current::new(head.position, online_at, state))
 }
 

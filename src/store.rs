@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Catalog, Lookup, Visible};
+use crate::catalog::{Catalog, HashKey, Lookup, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
 use crate::maintain::{self, Progress, VerifyReport};
@@ -155,7 +155,7 @@ impl Store {
     }
 
     fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
-        let catalog = Arc::new(Catalog::new(storage.end(), options.memory));
+        let catalog = Arc::new(Catalog::new(HashKey::new(storage.hash_key()), storage.end(), options.memory));
         let living = storage.heads().into_iter().filter(|(_, head)| !head.deleted);
         catalog.add_cold(&living.map(|(repository, head)| (repository, head.position)).collect::<Vec<_>>());
         let publisher = Publisher {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tufstore::terms::{RoleName, Sha256, UnixTime, Version};
-use tufstore::{Lookup, Options, Store};
+use tufstore::{IndexKind, Lookup, Options, Store, Upload};
 use tufstore_testkit::device::CrashDevice;
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest};
 
@@ -131,7 +131,8 @@ fn what_nobody_asked_for_lately_is_read_again_and_lookups_need_none_of_it() {
     fill(&Store::open_on(Arc::new(device.clone()), options()).unwrap());
     assert_eq!(readings(u64::MAX), 0);
     assert!(readings(1) >= u64::try_from(REPOSITORIES).unwrap() - 1);
-    let store = Store::open_on(Arc::new(device.clone()), options().with_memory(1)).unwrap();
+    // Enough for all tables, and not for the documents.
+    let store = Store::open_on(Arc::new(device.clone()), options().with_memory(192 << 10)).unwrap();
     let ask = || {
         for number in 1..REPOSITORIES {
             assert!(found(&store.lookup(&name(number), "v0", NOW).unwrap()).is_some());
@@ -141,6 +142,111 @@ fn what_nobody_asked_for_lately_is_read_again_and_lookups_need_none_of_it() {
     let before = device.readings();
     ask();
     assert_eq!(device.readings(), before);
+    (1..REPOSITORIES).for_each(|number| drop(store.view(&name(number).parse().unwrap()).unwrap().unwrap()));
+    assert!(device.readings() > before);
+}
+
+/// Whether the documents of any repository are in memory.
+fn any_documents(store: &Store) -> bool {
+    let view = |number| store.view_in_memory(&name(number).parse().unwrap());
+    (0..REPOSITORIES).any(|number| matches!(view(number), Ok(Some(_))))
+}
+
+/// Every tag, without pinning a view.
+#[track_caller]
+fn looks_up(store: &Store, expected: impl Fn(usize) -> usize) {
+    for number in 0..REPOSITORIES {
+        for tag in 0..=number {
+            let answer = store.lookup(&name(number), &format!("v{tag}"), NOW).unwrap();
+            let expected = (tag < number).then(|| content(number, tag, expected(number)));
+            assert_eq!(found(&answer), expected, "{number} {tag}");
+        }
+    }
+}
+
+#[test]
+fn tables_are_there_after_a_restart_without_their_documents() {
+    for kind in [IndexKind::Redb, IndexKind::Sled] {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            |memory: u64| Store::open(folder.path(), options().with_memory(memory).with_index(kind)).unwrap();
+        let store = open(u64::MAX);
+        let mut publishers = fill(&store);
+        drop(store);
+        let store = open(u64::MAX);
+        looks_up(&store, |_| 0);
+        assert!(!any_documents(&store), "{kind:?}");
+        // What is published now is what is there next time: tags, nothing but other times, another life.
+        for number in (0..REPOSITORIES).step_by(2) {
+            round(&mut publishers[number], number, 1);
+            publishers[number].publish(&store).unwrap();
+        }
+        let renewed = name(5).parse().unwrap();
+        store.publish(&renewed, &Upload::new(), NOW).unwrap();
+        let expires = store.view(&renewed).unwrap().unwrap().expires().0;
+        store.delete(&name(9).parse().unwrap(), NOW).unwrap();
+        let mut again = Publisher::for_store(&name(9), &store);
+        round(&mut again, 9, 2);
+        again.publish(&store).unwrap();
+        store.delete(&name(11).parse().unwrap(), NOW).unwrap();
+        drop(store);
+        // Whether there is room for all tables or hardly for one.
+        for memory in [u64::MAX, 8 << 10, 0] {
+            let store = open(memory);
+            assert_eq!(store.lookup(&name(11), "v0", NOW).unwrap(), Lookup::NoSuchRepository);
+            for _ in 0..2 {
+                for number in (0..REPOSITORIES).filter(|number| *number != 11) {
+                    let expected = content(number, 0, if number == 9 { 2 } else { (number + 1) % 2 });
+                    let answer = store.lookup(&name(number), "v0", NOW).unwrap();
+                    assert_eq!(
+                        found(&answer),
+                        (number > 0).then_some(expected),
+                        "{kind:?} {memory} {number}"
+                    );
+                }
+            }
+            assert!(!any_documents(&store), "{kind:?} {memory}");
+            assert!(found(&store.lookup(renewed.as_str(), "v0", expires).unwrap()).is_some());
+            let after = store.lookup(renewed.as_str(), "v0", expires.after(Duration::from_nanos(1))).unwrap();
+            assert!(matches!(after, Lookup::Expired { .. }), "{after:?}");
+            assert!(store.verify(&mut |_| {}).unwrap().findings.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_table_that_a_crash_left_behind_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("running"), u64::MAX);
+    let mut publishers = fill(&store);
+    drop(store);
+    let store = open(&folder.path().join("running"), u64::MAX);
+    round(&mut publishers[5], 5, 1);
+    publishers[5].publish(&store).unwrap();
+    // As after a power cut at this moment: tables are not written for some seconds.
+    let crashed = folder.path().join("crashed");
+    copy(&folder.path().join("running"), &crashed);
+    let rounds = |number: usize| usize::from(number == 5);
+    let is_in_memory =
+        |store: &Store, number: usize| store.view_in_memory(&name(number).parse().unwrap()).is_ok();
+    for documents in [true, false] {
+        let store = open(&crashed, u64::MAX);
+        looks_up(&store, rounds);
+        assert_eq!((is_in_memory(&store, 5), is_in_memory(&store, 6)), (documents, false));
+    }
+}
+
+/// Of a folder, whoever has it open.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
 }
 
 #[test]

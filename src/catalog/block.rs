@@ -3,7 +3,7 @@
 //! lines of the table, and their text.
 
 use super::Current;
-use super::freshness::{EXACT, SHORT};
+use super::freshness::{EXACT, Freshness, SHORT};
 use super::memory::{LINE, Memory, Place};
 use super::table::{Layout, Parts};
 use super::text::{self, ENDS, NameText, TagText, Word, middle_words};
@@ -40,6 +40,21 @@ pub(super) struct Block {
     pub(super) layout: Layout,
 }
 
+/// What there is to write of a repository.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content<'a, W> {
+    pub(super) parts: Parts<'a, W>,
+    pub(super) freshness: &'a Freshness,
+    pub(super) position: Position,
+}
+
+impl<'a> Content<'a, u64> {
+    pub(super) fn of(current: &'a Current) -> Self {
+        let tags = &current.state.tags;
+        Self { parts: tags.table().parts(), freshness: tags.freshness(), position: current.position }
+    }
+}
+
 impl Block {
     /// Where what is between the ends of the name begins.
     fn middle_at(self) -> usize {
@@ -51,8 +66,8 @@ impl Block {
     }
 
     /// Writes a new one, which nobody can find yet.
-    pub(super) fn write(memories: &Memories, name: &NameText<'_>, current: &Current) -> Self {
-        let Parts { layout, pilots, words, text_at } = current.state.tags.table().parts();
+    pub(super) fn write<W: Word>(memories: &Memories, name: &NameText<'_>, content: &Content<'_, W>) -> Self {
+        let Parts { layout, pilots, words, text_at } = content.parts;
         let mut block = Self { place: 0, name_size: name.size(), layout };
         let Memories { heads, bodies } = memories;
         block.place = heads.take(block.head_lines());
@@ -60,11 +75,11 @@ impl Block {
         let body = bodies.take(size);
         block.write_name(memories, name);
         heads.write(block.place, BODY_AT, [body]);
-        heads.write(block.place, PILOTS_AT, pilots.iter().copied());
+        heads.write(block.place, PILOTS_AT, pilots.iter().map(Word::get));
         bodies.write(body, SIZE_AT, [u64::try_from(size).unwrap_or(0)]);
-        bodies.write(body, TEXT_AT, [*text_at]);
-        bodies.write(body, LINE, words.iter().copied());
-        block.set(memories, current);
+        bodies.write(body, TEXT_AT, [text_at.get()]);
+        bodies.write(body, LINE, words.iter().map(Word::get));
+        block.set(memories, content);
         block
     }
 
@@ -90,11 +105,12 @@ impl Block {
     }
 
     /// Writes what a publication changes that leaves all tags as they are.
-    pub(super) fn set(self, memories: &Memories, current: &Current) {
-        let (body, freshness) = (self.body(memories), current.state.tags.freshness());
+    pub(super) fn set<W>(self, memories: &Memories, content: &Content<'_, W>) {
+        let Content { parts: _, freshness, position } = content;
+        let body = self.body(memories);
         memories.heads.write(self.place, FRESH_AT, freshness.short());
         memories.bodies.write(body, EXACT_AT, freshness.exact());
-        memories.bodies.write(body, POSITION_AT, [current.position.get()]);
+        memories.bodies.write(body, POSITION_AT, [position.get()]);
     }
 
     fn body(self, memories: &Memories) -> Place {

@@ -2,16 +2,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use foldhash::quality::RandomState;
-
 use super::State;
 use super::arrivals::Arrivals;
-use super::block::{Block, Memories};
+use super::block::{Block, Content, Memories};
+use super::eviction::{Eviction, Hand};
 use super::memory::Memory;
+use super::prebuilt::Prebuilt;
 use super::resident::Resident;
 use super::shard::{Shard, Slot};
 use super::table::{index, low};
-use super::text::{HASHER, NameText};
+use super::text::{HashKey, NameText, Word};
 use crate::sync::{Mutex, MutexGuard};
 use crate::terms::{Position, RepositoryName};
 
@@ -49,11 +49,12 @@ impl Current {
 /// What a lookup reads stands in [`Memory`], and where in it, in the [`Shard`]s. All else that is known of a repository stands
 /// beside, behind its shard's lock.
 pub(crate) struct Catalog {
-    pub(super) hasher: RandomState,
+    pub(super) key: HashKey,
     pub(super) memories: Memories,
     shards: Box<[Shard; SHARDS]>,
     kept: Box<[Mutex<Kept>; SHARDS]>,
     resident: Mutex<Resident>,
+    eviction: Eviction,
     arrivals: Arrivals,
 }
 
@@ -62,6 +63,12 @@ const SHARDS: usize = 128;
 
 /// How many repositories are noted at a time at open.
 const COLDS: usize = 1024;
+
+/// Of the memory, how much of four parts tables may take that lookups need; documents take what these leave.
+const TABLES: u64 = 3;
+
+/// After how many slots whoever looks for a table that can go gives others their turn.
+const LOOKED_AT: u32 = 64;
 
 /// What a shard has beside what lookups read; also who may change that.
 #[derive(Debug, Default)]
@@ -82,6 +89,10 @@ pub(crate) enum Visible {
     Warm(Arc<Current>),
 }
 
+/// A prebuilt table is not what was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DamagedTable;
+
 /// What became of a state that was loaded.
 pub(crate) enum Loaded {
     /// It is what is visible, or something newer is, which is this.
@@ -93,17 +104,23 @@ pub(crate) enum Loaded {
 }
 
 impl Catalog {
-    /// Without any repository; `newest` is the position of the newest record there is, and `memory` how many bytes states
-    /// may take.
-    pub(crate) fn new(newest: Position, memory: u64) -> Self {
+    /// Without any repository; `newest` is the position of the newest record there is, and `memory` how many bytes tables and
+    /// states may take.
+    pub(crate) fn new(key: HashKey, newest: Position, memory: u64) -> Self {
         Self {
-            hasher: HASHER.clone(),
+            key,
             memories: Memories { heads: Memory::new(), bodies: Memory::new() },
             shards: Box::new(std::array::from_fn(|_| Shard::default())),
             kept: Box::new(std::array::from_fn(|_| Mutex::default())),
             resident: Mutex::new(Resident::new(memory)),
+            eviction: Eviction::new(memory / 4 * TABLES, SHARDS),
             arrivals: Arrivals::new(newest),
         }
+    }
+
+    /// What names and tags are hashed with.
+    pub(crate) fn key(&self) -> &HashKey {
+        &self.key
     }
 
     /// For those who wait for more.
@@ -117,6 +134,12 @@ impl Catalog {
         self.shards.get(number(name)).unwrap_or(first)
     }
 
+    /// Somebody asks a repository: it shall stay.
+    #[inline]
+    pub(super) fn mark(&self, name: &NameText<'_>) {
+        self.eviction.mark(number(name), name);
+    }
+
     /// Comes back when whoever changes something in the name's shard is done.
     pub(super) fn wait_for(&self, name: &NameText<'_>) {
         drop(self.kept(name));
@@ -128,7 +151,7 @@ impl Catalog {
     }
 
     fn name<'a>(&self, repository: &'a RepositoryName) -> NameText<'a> {
-        NameText::new(repository.as_str(), &self.hasher)
+        NameText::new(repository.as_str(), &self.key)
     }
 
     /// The visible state.
@@ -165,35 +188,49 @@ impl Catalog {
     /// Makes a committed publication visible.
     pub(crate) fn install(&self, repository: &RepositoryName, current: &Arc<Current>) {
         let name = self.name(repository);
-        let same = |before: &Arc<Current>| before.state.tags.has_table_of(&current.state.tags);
-        let as_before = self.kept(&name).states.get(repository).is_some_and(same);
-        // Before the shard is locked: it may be large.
-        let new = (!as_before).then(|| self.written(&name, current));
+        let content = Content::of(current);
         let mut kept = self.kept(&name);
-        let unused = if let Some(slot) = new {
-            self.put(&mut kept, &name, slot)
-        } else {
-            self.update(&name, current);
-            None
-        };
+        let mut unused = None;
+        if !self.update(&kept, repository, &name, current) {
+            drop(kept);
+            // While the shard is not locked: it may be large.
+            let new = self.written(&name, &content);
+            kept = self.kept(&name);
+            unused = self.put(&mut kept, &name, new);
+        }
         let before = kept.states.insert(repository.clone(), Arc::clone(current));
         drop(kept);
         drop(before);
         self.free(unused);
+        self.mark(&name);
         self.admit(repository, current);
     }
 
-    /// Shows what changed beside the tags.
-    fn update(&self, name: &NameText<'_>, current: &Arc<Current>) {
+    /// Shows what changed beside the tags, if that is all, and the tags are in memory.
+    fn update(
+        &self,
+        kept: &Kept,
+        repository: &RepositoryName,
+        name: &NameText<'_>,
+        current: &Current,
+    ) -> bool {
+        let origin = |current: &Current| current.state.tags.origin();
+        if kept.states.get(repository).is_none_or(|before| origin(before) != origin(current)) {
+            return false;
+        }
         let shard = self.shard(name);
-        if let Some((slot, ..)) = shard.find(&self.memories.heads, name) {
-            shard.change(|| slot.block().set(&self.memories, current));
+        match shard.find(&self.memories.heads, name) {
+            Some((slot, ..)) if !slot.is_cold() => {
+                shard.change(|| slot.block().set(&self.memories, &Content::of(current)));
+                true
+            }
+            Some(_) | None => false,
         }
     }
 
-    /// A block for a state, which nobody can find yet.
-    fn written(&self, name: &NameText<'_>, current: &Arc<Current>) -> Slot {
-        Slot::new(name, Block::write(&self.memories, name, current), false)
+    /// A block that nobody can find yet.
+    fn written<W: Word>(&self, name: &NameText<'_>, content: &Content<'_, W>) -> Slot {
+        Slot::new(name, Block::write(&self.memories, name, content), false)
     }
 
     /// Shows a block; returns the one that it replaces.
@@ -214,13 +251,70 @@ impl Catalog {
         }
     }
 
-    /// Counts a state that was put in, and lets go of others while all together take more than they may.
+    /// Counts a state that was put in, and lets go of others while all together take more than they may. States first: a table
+    /// can go when its state is gone.
     fn admit(&self, repository: &RepositoryName, current: &Arc<Current>) {
         let mut resident = self.resident.lock();
         resident.add(repository, current);
-        while let Some((repository, position)) = resident.superfluous() {
+        let tables = self.table_bytes().min(self.eviction.most);
+        while let Some((repository, position)) = resident.superfluous(tables) {
             self.let_go(&repository, position);
         }
+        drop(resident);
+        self.evict_tables(repository);
+    }
+
+    /// Lets go of tables while all together take more than they may; never of the one that came in last.
+    fn evict_tables(&self, last: &RepositoryName) {
+        if !self.eviction.is_too_much(self.table_bytes()) {
+            return;
+        }
+        let mut hand = self.eviction.hand.lock();
+        // At its first turn every one may stay because somebody asked it, at its second hardly.
+        let mut shards = 2 * SHARDS;
+        while shards > 0 && self.table_bytes() > self.eviction.most {
+            if !self.evict_next(&mut hand, last) {
+                *hand = Hand { shard: (hand.shard + 1) % SHARDS, slot: 0 };
+                shards -= 1;
+            }
+        }
+    }
+
+    /// Lets go of a table at most; `false` at the shard's end.
+    fn evict_next(&self, hand: &mut Hand, last: &RepositoryName) -> bool {
+        let Some((shard, kept)) = self.shards.get(hand.shard).zip(self.kept.get(hand.shard)) else {
+            return false;
+        };
+        let kept = kept.lock();
+        let end = shard.capacity().min(hand.slot.saturating_add(LOOKED_AT));
+        let is_end = hand.slot >= shard.capacity();
+        while hand.slot < end {
+            let number = hand.slot;
+            hand.slot += 1;
+            let Some(slot) = shard.taken(&self.memories.heads, number).filter(|slot| !slot.is_cold()) else {
+                continue;
+            };
+            if self.eviction.take_mark(hand.shard, slot) {
+                continue;
+            }
+            let Ok(repository) = slot.block().name(&self.memories).parse::<RepositoryName>() else {
+                continue;
+            };
+            // Views and publications use it; when they do not any more, its state is let go.
+            if repository == *last || kept.states.contains_key(&repository) {
+                continue;
+            }
+            let name = self.name(&repository);
+            let position = slot.block().position(&self.memories);
+            let cold = Block::write_cold(&self.memories, &[(name, position)]).into_iter().next();
+            if let Some(cold) = cold {
+                shard.replace(&self.memories.heads, number, Slot::new(&name, cold, true));
+                drop(kept);
+                self.free(Some(slot.block()));
+            }
+            return true;
+        }
+        !is_end
     }
 
     /// What lookups need stays.
@@ -240,12 +334,13 @@ impl Catalog {
         let is_cold = find().is_some_and(|(slot, ..)| slot.is_cold());
         drop(kept);
         // While the shard is not locked: it may be large.
-        let mut new = is_cold.then(|| self.written(&name, loaded));
+        let mut new = is_cold.then(|| self.written(&name, &Content::of(loaded)));
         let mut kept = self.kept(&name);
         let answer = self.keep_in(&mut kept, repository, &name, loaded, &mut new);
         drop(kept);
         self.free(new.map(Slot::block));
         if matches!(&answer, Loaded::Visible(current) if Arc::ptr_eq(current, loaded)) {
+            self.mark(&name);
             self.admit(repository, loaded);
         }
         answer
@@ -274,11 +369,51 @@ impl Catalog {
         if loaded.position != there.block().position(&self.memories) {
             return Loaded::Untimely;
         }
-        if let Some(slot) = new.take() {
+        if there.is_cold() {
+            // None was written where its table was still in memory a moment ago.
+            let Some(slot) = new.take() else { return Loaded::Untimely };
             *new = self.put(kept, name, slot).map(|_| there);
         }
         kept.states.insert(repository.clone(), Arc::clone(loaded));
         Loaded::Visible(Arc::clone(loaded))
+    }
+
+    /// Keeps what was prebuilt of a cold repository, if it is of what is visible.
+    ///
+    /// # Errors
+    /// [`DamagedTable`].
+    pub(crate) fn keep_prebuilt(
+        &self,
+        repository: &RepositoryName,
+        standing: &[u8],
+        table: &[u8],
+    ) -> Result<(), DamagedTable> {
+        let Some(prebuilt) = Prebuilt::read(&self.key, repository, standing, table) else {
+            return Err(DamagedTable);
+        };
+        let name = self.name(repository);
+        let is_wanted = || {
+            let slot = self.shard(&name).find(&self.memories.heads, &name);
+            slot.is_some_and(|(slot, ..)| {
+                slot.is_cold() && slot.block().position(&self.memories) == prebuilt.position()
+            })
+        };
+        let kept = self.kept(&name);
+        let wanted = is_wanted();
+        drop(kept);
+        if !wanted {
+            return Ok(());
+        }
+        // While the shard is not locked: it may be large.
+        let new = self.written(&name, &prebuilt.content());
+        let mut kept = self.kept(&name);
+        let wanted = is_wanted();
+        let unused = if wanted { self.put(&mut kept, &name, new) } else { Some(new.block()) };
+        drop(kept);
+        self.free(unused);
+        self.mark(&name);
+        self.evict_tables(repository);
+        Ok(())
     }
 
     /// Makes a committed deletion visible. Views that were pinned before keep their state.
@@ -296,6 +431,11 @@ impl Catalog {
         drop(gone);
         self.free(unused);
         self.resident.lock().forget(repository);
+    }
+
+    /// How many bytes the tables take that lookups need.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        self.memories.bodies.taken()
     }
 
     /// How many repositories live.

@@ -86,14 +86,14 @@ impl Catalog {
 
     /// One repository for many questions.
     pub(crate) fn resolve<'a>(&'a self, repository: &'a str) -> Resolved<'a> {
-        let name = NameText::new(repository, &self.hasher);
+        let name = NameText::new(repository, &self.key);
         Resolved { catalog: self, repository, name, at: Cell::new(None) }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what it makes shall stay in registers")]
     fn ask<'a>(&self, repository: &'a str, tag: &'a str) -> Asked<'a> {
-        Asked { repository: NameText::new(repository, &self.hasher), tag: TagText::new(tag, &self.hasher) }
+        Asked { repository: NameText::new(repository, &self.key), tag: TagText::new(tag, &self.key) }
     }
 
     /// `repository` and `tag`: what was asked, for the seldom case.
@@ -106,6 +106,7 @@ impl Catalog {
         now: Now,
         cold: impl FnOnce() -> Result<Lookup, E>,
     ) -> Result<Lookup, E> {
+        self.mark(&asked.repository);
         let shard = self.shard(&asked.repository);
         let count = shard.begin();
         let found = shard.find(&self.memories.heads, &asked.repository).map(|(slot, _, head)| (slot, head));
@@ -225,6 +226,7 @@ impl Catalog {
         if slot.is_cold() || !slot.block().is_named(head, &asked.repository) {
             return None;
         }
+        self.mark(&asked.repository);
         let (short, entry) = (Block::short(head), table.at(*line, &asked.tag));
         let shard = self.shard(&asked.repository);
         if shard.is_unchanged(*count) { known(short, entry, now) } else { None }
@@ -246,6 +248,7 @@ impl<'a> Resolved<'a> {
         cold: impl FnOnce() -> Result<Lookup, E>,
     ) -> Result<Lookup, E> {
         let Self { catalog, repository, name, at } = self;
+        catalog.mark(name);
         let shard = catalog.shard(name);
         let count = shard.begin();
         let slot = match at.get() {
@@ -253,7 +256,7 @@ impl<'a> Resolved<'a> {
             Some(_) | None => self.find(shard, count),
         };
         let found = slot.and_then(|slot| Some((slot, catalog.memories.heads.at(slot.block().place)?)));
-        let asked = TagText::new(tag, &catalog.hasher);
+        let asked = TagText::new(tag, &catalog.key);
         let now = (Instant::new(now), now);
         catalog.answer_from(found, &asked, (shard, count), (repository, tag), now, cold)
     }

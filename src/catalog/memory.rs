@@ -36,6 +36,8 @@ struct Free {
     extents: Extents,
     /// How many chunks there are.
     chunks: u32,
+    /// How many lines are taken.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Memory {
             let begin = u64::from(number) << LINES | u64::from(number == 0);
             free.extents.give(begin, size - u64::from(number == 0));
         };
+        free.taken += lines;
         drop(free);
         // Orders what a reader may still see of the former use: it sees the change that ended that use as well.
         fence(Ordering::Release);
@@ -89,8 +92,16 @@ impl Memory {
         if let Ok(lines) = u64::try_from(lines)
             && lines > 0
         {
-            self.free.lock().extents.give(place, lines);
+            let mut free = self.free.lock();
+            free.extents.give(place, lines);
+            free.taken -= lines;
         }
+    }
+
+    /// How many bytes are taken.
+    pub(super) fn taken(&self) -> u64 {
+        const BYTES: u64 = 64;
+        self.free.lock().taken.saturating_mul(BYTES)
     }
 
     /// Writes words, from so many after a place on.
@@ -153,7 +164,7 @@ mod tests {
             assert!(memory.at(*place).unwrap()[..lines * LINE].iter().all(|word| word.get() == *place));
             memory.give(*place, *lines);
         }
-        assert_eq!(memory.take(1), places[0].0);
+        assert_eq!((memory.taken(), memory.take(1), memory.taken()), (0, places[0].0, 64));
         assert!(memory.at((1 << 40) - 1).is_none() && memory.at(0).is_some());
     }
 }

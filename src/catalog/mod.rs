@@ -6,12 +6,14 @@ mod catalog;
 mod lookup;
 mod arrivals;
 mod resident;
+mod eviction;
 mod shard;
 mod block;
 mod memory;
 mod extents;
 mod state;
 mod tags;
+mod prebuilt;
 mod table;
 mod freshness;
 mod text;
@@ -19,8 +21,9 @@ mod target;
 #[cfg(all(test, shuttle))]
 pub(crate) mod model;
 
-pub(crate) use catalog::{Catalog, Current, Loaded, Visible};
+pub(crate) use catalog::{Catalog, Current, DamagedTable, Loaded, Visible};
 pub(crate) use lookup::Resolved;
 pub(crate) use state::State;
-pub(crate) use tags::{TagTable, tags};
+pub(crate) use tags::{Origin, TagTable, tags};
 pub use target::{Found, Lookup, SignedIn, Target};
+pub(crate) use text::HashKey;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 
-use super::{Catalog, Current, Lookup, State, Visible};
+use super::{Catalog, Current, HashKey, Lookup, State, Visible};
 use crate::metadata::{Limits, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
 use crate::trust::{Set, Verified};
@@ -60,6 +60,10 @@ pub(crate) fn explore(scenario: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new(3, schedules), config).run(move || second());
 }
 
+fn key() -> HashKey {
+    HashKey::new([0; 16])
+}
+
 fn name(name: &str) -> RepositoryName {
     name.parse().unwrap()
 }
@@ -77,7 +81,7 @@ fn publication(number: u64, before: Option<&Current>) -> Arc<Current> {
     };
     let before = before.map(|before| &before.state);
     let time = UnixTime::from_seconds(0);
-    let state = State::new(Incarnation::FIRST, Revision::new(number), time, set, [].into(), before);
+    let state = State::new(Incarnation::FIRST, Revision::new(number), time, set, [].into(), &key(), before);
     Arc::new(Current::new(Position::new(number), None, state))
 }
 
@@ -119,7 +123,7 @@ fn what_is_looked_up_and_what_is_viewed_only_go_forward_together() {
     let [first, second, third] = [1, 2, 3].map(|number| publication(number, None));
     let others = [11, 12].map(|number| publication(number, None));
     explore(move || {
-        let catalog = Arc::new(Catalog::new(Position::START, u64::MAX));
+        let catalog = Arc::new(Catalog::new(key(), Position::START, u64::MAX));
         catalog.install(&name("a"), &first);
         let (writer, other) = (Arc::clone(&catalog), Arc::clone(&catalog));
         let (next, others) = ([second.clone(), third.clone()], others.clone());
@@ -160,7 +164,7 @@ fn a_renewal_is_seen_whole() {
     let times = [UnixTime::from_seconds(0), UnixTime::from_seconds(1 << 34)];
     let expected = [&first, &second].map(|current| times.map(|now| current.state.tags.lookup("tag", now)));
     explore(move || {
-        let catalog = Arc::new(Catalog::new(Position::START, u64::MAX));
+        let catalog = Arc::new(Catalog::new(key(), Position::START, u64::MAX));
         catalog.install(&name("a"), &first);
         let (writer, second) = (Arc::clone(&catalog), second.clone());
         let thread = thread::spawn(move || writer.install(&name("a"), &second));
@@ -176,7 +180,7 @@ fn a_renewal_is_seen_whole() {
 fn many_names_come_and_go_without_hiding_each_other() {
     let current = publication(1, None);
     explore(move || {
-        let catalog = Arc::new(Catalog::new(Position::START, u64::MAX));
+        let catalog = Arc::new(Catalog::new(key(), Position::START, u64::MAX));
         // Enough that slots are moved: into larger room, and back where one ends.
         let names: Vec<_> = (0..3).map(|number| format!("name{number}")).collect();
         catalog.install(&name("stays"), &current);
@@ -195,5 +199,60 @@ fn many_names_come_and_go_without_hiding_each_other() {
         }
         thread.join().unwrap();
         assert_eq!(catalog.count(), 1);
+    });
+}
+
+#[test]
+fn what_is_let_go_and_comes_back_is_never_another() {
+    let first = publication(1, None);
+    let second = publication(2, None);
+    let others = [11, 12].map(|number| publication(number, None));
+    let prebuilt = [&first, &second].map(|current| {
+        let tags = &current.state.tags;
+        (tags.standing(&name("a"), current.position), tags.encoded())
+    });
+    explore(move || {
+        // For one table, more or less.
+        let catalog = Arc::new(Catalog::new(key(), Position::START, 1024));
+        let [eleventh, twelfth] = others.clone();
+        catalog.install(&name("a"), &first);
+        catalog.install(&name("b"), &eleventh);
+        assert_eq!(catalog.lookup("a", "tag", UnixTime::from_seconds(0), || Err(())), Err(()), "others came");
+        let (writer, loader) = (Arc::clone(&catalog), Arc::clone(&catalog));
+        let (second, prebuilt) = (second.clone(), prebuilt.clone());
+        let afterwards = prebuilt.clone();
+        let threads = [
+            thread::spawn(move || {
+                writer.install(&name("a"), &second);
+                writer.install(&name("c"), &twelfth);
+            }),
+            // What is of an earlier publication comes too late.
+            thread::spawn(move || {
+                for (standing, table) in &prebuilt {
+                    loader.keep_prebuilt(&name("a"), standing, table).unwrap();
+                }
+            }),
+        ];
+        let now = UnixTime::from_seconds(0);
+        let found = catalog.resolve("a");
+        let mut newest = 1;
+        for _ in 0..2 {
+            let by_handle = found.lookup("tag", now, || Err(()));
+            let alone = catalog.lookup("a", "tag", now, || Err(()));
+            let cold = |_: &str, _: &str| Ok::<_, ()>(Lookup::NoSuchTag);
+            let [batch] = &catalog.lookup_many(&[("a", "tag")], now, cold).unwrap()[..] else { panic!() };
+            let batch = if *batch == Lookup::NoSuchTag { Err(()) } else { Ok(batch.clone()) };
+            for answer in [by_handle, alone, batch].into_iter().flatten() {
+                let now = number(&answer);
+                assert!(now >= Some(newest) && now <= Some(2), "{now:?} after {newest}");
+                newest = now.unwrap();
+            }
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let [_, (standing, table)] = &afterwards;
+        catalog.keep_prebuilt(&name("a"), standing, table).unwrap();
+        assert_eq!((seen(&catalog, "a"), catalog.count()), (Some(2), 3));
     });
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Weak};
 use super::Current;
 use crate::terms::{Position, RepositoryName};
 
-/// Which states are in memory with their documents, and how much they take together. Lookups need none of them.
+/// Which states are in memory with their documents, and how much they take together. Lookups need none of them, only the
+/// tables beside.
 #[derive(Debug)]
 pub(super) struct Resident {
     most: u64,
@@ -51,9 +52,10 @@ impl Resident {
         }
     }
 
-    /// The next that has to go: the oldest that nobody asked for since its last turn; never the only one.
-    pub(super) fn superfluous(&mut self) -> Option<(RepositoryName, Position)> {
-        while self.bytes > self.most && self.states.len() > 1 {
+    /// The next that has to go: the oldest that nobody asked for since its last turn; never the only one. `tables`: how much
+    /// of the memory lookups need.
+    pub(super) fn superfluous(&mut self, tables: u64) -> Option<(RepositoryName, Position)> {
+        while self.bytes.saturating_add(tables) > self.most && self.states.len() > 1 {
             let repository = self.queue.pop_front()?;
             let Some(counted) = self.states.get(&repository) else { continue };
             if counted.state.upgrade().is_some_and(|state| state.was_used()) {

@@ -65,13 +65,18 @@ impl Slot {
         Block { place, name_size: index(low(self.second & SIZE)), layout }
     }
 
+    /// The upper 32 bits of the name's hash, the last of them zeros.
+    pub(super) fn upper_hash(self) -> u32 {
+        low(self.first >> PLACE) << (u32::BITS - MARK)
+    }
+
     fn words(self) -> [u64; WORDS] {
         [self.first, self.second]
     }
 
     /// Where to begin among so many.
     fn home(self, capacity: u32) -> u32 {
-        home(self.first >> PLACE, capacity)
+        scaled(self.upper_hash(), capacity)
     }
 }
 
@@ -192,11 +197,19 @@ impl Shard {
         None
     }
 
+    /// A slot, if it is taken. For writers.
+    pub(super) fn taken(&self, memory: &Memory, number: u32) -> Option<Slot> {
+        slot(memory, self.slots(), number).filter(|slot| slot.first != 0)
+    }
+
+    /// How many slots there are, free ones too.
+    pub(super) fn capacity(&self) -> u32 {
+        self.slots().capacity
+    }
+
     /// Every slot that is taken. For writers.
     pub(super) fn all(&self, memory: &Memory) -> Vec<Slot> {
-        let slots = self.slots();
-        let each = (0..slots.capacity).filter_map(|number| slot(memory, slots, number));
-        each.filter(|slot| slot.first != 0).collect()
+        (0..self.capacity()).filter_map(|number| self.taken(memory, number)).collect()
     }
 
     /// Puts a slot in the place of another.

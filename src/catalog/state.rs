@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::TagTable;
+use super::{HashKey, TagTable};
 use crate::crypto::SealedKey;
 use crate::terms::{Incarnation, Revision, UnixTime};
 use crate::trust::Set;
@@ -21,16 +21,17 @@ pub(crate) struct State {
 impl State {
     /// The one fold, for a publication as for a record read back.
     ///
-    /// `before`: the state that this one follows; a tag table over the same files is shared with it.
+    /// `key`: the catalog's. `before`: the state that this one follows; a tag table over the same files is shared with it.
     pub(crate) fn new(
         incarnation: Incarnation,
         revision: Revision,
         published: UnixTime,
         set: Set,
         online: Arc<[SealedKey]>,
+        key: &HashKey,
         before: Option<&Self>,
     ) -> Self {
-        let tags = TagTable::new(&set, before.map(|state| (&state.set, &state.tags)));
+        let tags = TagTable::new(&set, key, before.map(|state| &state.tags));
         Self { incarnation, revision, published, set, online, tags }
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::memory::LINE;
-use super::text::{HASHER, TAGS_OWN, TagText, Word, padded, scaled};
+use super::text::{HashKey, TAGS_OWN, TagText, Word, padded, scaled};
 use super::{SignedIn, Target};
 use crate::terms::Sha256;
 
@@ -127,17 +127,17 @@ impl<W: Word> Parts<'_, W> {
     }
 }
 
-/// A tag that has no line of its own: those are few, one after the other behind all lines, as their hashes are ordered.
+/// A tag that has no line of its own: those are few, one after the other behind all lines, as their words are ordered.
 #[cold]
 fn odd<W: Word>(layout: Layout, words: &[W], text_at: &W, tag: TagText<'_>) -> Option<Entry> {
     let lines = words.get(..usize::try_from(text_at.get()).ok()?)?.get(LINE * index(layout.lines)..)?;
     let (lines, _) = lines.as_chunks::<LINE>();
-    let hash = |line: &[W; LINE]| {
+    let begins = |line: &[W; LINE]| {
         let [first, second, third, own, ..] = line;
-        TagText::hash_in_line([first.get(), second.get(), third.get(), own.get()], &HASHER)
+        TagText::words_in_line([first.get(), second.get(), third.get(), own.get()])
     };
-    let begin = lines.partition_point(|line| hash(line) < tag.hash);
-    let alike = lines.get(begin..)?.iter().take_while(|line| hash(line) == tag.hash);
+    let begin = lines.partition_point(|line| begins(line) < tag.words);
+    let alike = lines.get(begin..)?.iter().take_while(|line| begins(line) == tag.words);
     let mut alike =
         alike.filter(|line| is(line, &tag) && (!tag.is_long() || has_text(words, text_at, line, tag.tag)));
     alike.next().map(|line| Entry::new(line, words, text_at))
@@ -212,12 +212,11 @@ impl Table {
     /// Of tags that differ. Linear in their number.
     ///
     /// What no file can hold is left out: more than four thousand million tags, or 32 GiB of long ones.
-    pub(super) fn new(entries: &[(&str, Target)]) -> Self {
-        let hasher = &*HASHER;
-        let tags: Vec<TagText<'_>> = entries.iter().map(|(tag, _)| TagText::new(tag, hasher)).collect();
+    pub(super) fn new(entries: &[(&str, Target)], key: &HashKey) -> Self {
+        let tags: Vec<TagText<'_>> = entries.iter().map(|(tag, _)| TagText::new(tag, key)).collect();
         let each_hash: Vec<u64> = tags.iter().map(|tag| tag.hash).collect();
         let Assignment { layout, pilots, places, mut odd } = Assignment::new(&each_hash);
-        odd.sort_unstable_by_key(|at| each_hash.get(*at));
+        odd.sort_unstable_by_key(|at| tags.get(*at).map(|tag| tag.words));
         let mut words = vec![0; LINE * index(layout.lines)];
         // Nothing is of that size, so that no tag is found in a line that is free.
         words.iter_mut().skip(3).step_by(LINE).for_each(|own| *own = FREE);
@@ -247,11 +246,6 @@ impl Table {
     pub(super) fn parts(&self) -> Parts<'_, u64> {
         let Self { layout, pilots, words, text_at } = self;
         Parts { layout: *layout, pilots, words, text_at }
-    }
-
-    /// Whether it is the very same, not one that is equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.words, &other.words)
     }
 }
 
@@ -380,6 +374,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn key() -> HashKey {
+        HashKey::new(*b"of the tests 001")
+    }
+
     fn target(number: u64) -> Target {
         let mut sha256 = [0; 32];
         *sha256.first_chunk_mut().unwrap() = number.to_le_bytes();
@@ -388,13 +386,13 @@ mod tests {
     }
 
     fn get(table: &Table, tag: &str) -> Option<Target> {
-        table.parts().find(&TagText::new(tag, &HASHER)).map(|entry| entry.target())
+        table.parts().find(&TagText::new(tag, &key())).map(|entry| entry.target())
     }
 
     fn holds(tags: &[String]) {
         let entries: Vec<_> =
             tags.iter().zip(0..).map(|(tag, number)| (tag.as_str(), target(number))).collect();
-        let table = Table::new(&entries);
+        let table = Table::new(&entries, &key());
         for (tag, target) in &entries {
             assert_eq!(get(&table, tag), Some(*target), "{tag:?}");
             let longer = format!("{tag}\u{0}");
@@ -415,11 +413,11 @@ mod tests {
 
     #[test]
     fn what_stands_behind_a_table_is_not_read_as_its_own() {
-        let other = Table::new(&[("v1", target(1))]);
-        let layout = Table::new(&[]).layout;
-        let words = [Table::new(&[]).parts().words, other.parts().words].concat();
+        let other = Table::new(&[("v1", target(1))], &key());
+        let layout = Table::new(&[], &key()).layout;
+        let words = [Table::new(&[], &key()).parts().words, other.parts().words].concat();
         let parts = Parts { layout, pilots: &words, words: &words, text_at: &8 };
-        assert!(parts.find(&TagText::new("v1", &HASHER)).is_none());
+        assert!(parts.find(&TagText::new("v1", &key())).is_none());
     }
 
     #[test]
@@ -429,7 +427,7 @@ mod tests {
         let huge = |number| Target { length: u64::MAX - number, ..target(number) };
         let most = Target { length: u64::MAX >> LENGTH, ..target(3) };
         let entries = [("huge", huge(1)), (&*long, target(2)), ("most", most), (&*other, huge(4))];
-        let table = Table::new(&entries);
+        let table = Table::new(&entries, &key());
         for (tag, target) in entries {
             assert_eq!(get(&table, tag), Some(target));
         }
@@ -440,18 +438,18 @@ mod tests {
     fn nearly_every_tag_has_its_own_line() {
         let tags: Vec<_> = (0..100_000).map(|number| format!("v{number}")).collect();
         let entries: Vec<_> = tags.iter().map(|tag| (tag.as_str(), target(1))).collect();
-        let table = Table::new(&entries);
+        let table = Table::new(&entries, &key());
         let parts = table.parts();
         assert!(size_of_val(parts.words) + size_of_val(parts.pilots) < 70 * entries.len());
         // Hardly any are odd, and in a table that is not large none is.
-        let first = |tag: &str| TagText::new(tag, &HASHER).words[0];
+        let first = |tag: &str| TagText::new(tag, &key()).words[0];
         let at_once = tags
             .iter()
-            .filter(|tag| parts.words[parts.line_at(&TagText::new(tag, &HASHER))] == first(tag))
+            .filter(|tag| parts.words[parts.line_at(&TagText::new(tag, &key()))] == first(tag))
             .count();
         assert!(at_once > tags.len() * 299 / 300 && at_once < tags.len(), "{at_once}");
         assert!(parts.layout.has_odd);
-        assert!(!Table::new(&entries[..300]).parts().layout.has_odd);
+        assert!(!Table::new(&entries[..300], &key()).parts().layout.has_odd);
     }
 
     proptest! {
@@ -463,7 +461,7 @@ mod tests {
             let tags: Vec<_> = tags.into_iter().collect();
             holds(&tags);
             let entries: Vec<_> = tags.iter().map(|tag| (tag.as_str(), target(0))).collect();
-            prop_assert_eq!(get(&Table::new(&entries), &other).is_some(), tags.contains(&other));
+            prop_assert_eq!(get(&Table::new(&entries, &key()), &other).is_some(), tags.contains(&other));
         }
 
         #[test]
@@ -471,7 +469,7 @@ mod tests {
             // A reader may see them while they are written.
             let layout = Layout { lines, number: 3, has_odd: true };
             let parts = Parts { layout, pilots: &words, words: &words, text_at: &words[0] };
-            let tag = TagText::new(&tag, &HASHER);
+            let tag = TagText::new(&tag, &key());
             parts.find(&tag);
             parts.line_at(&tag);
         }

@@ -7,17 +7,43 @@ use std::collections::HashSet;
 
 use super::freshness::{Freshness, Whose};
 use super::table::{Parts, Table};
-use super::text::{HASHER, TagText};
+use super::text::{HashKey, TagText};
 use super::{Lookup, SignedIn, Target};
 use crate::metadata::{TargetEntry, Targets};
 use crate::terms::{RoleName, UnixTime};
-use crate::trust::{Delegated, Set, Verified};
+use crate::trust::{Set, Verified};
 
 /// Every tag of a repository that Docker would resolve, and until when. Cheap to clone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TagTable {
     table: Table,
     freshness: Freshness,
+    origin: Origin,
+    key: HashKey,
+}
+
+/// Names the files that a table is made from: BLAKE3 of what they are. Of one origin, and under one key, all tables are equal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Origin([u8; Self::LENGTH]);
+
+impl Origin {
+    pub(crate) const LENGTH: usize = 32;
+
+    /// The files of targets and delegations, and which of them are believed.
+    fn of(set: &Set) -> Self {
+        let mut hash = blake3::Hasher::new();
+        hash.update(set.targets.document().sha256().as_bytes());
+        for (role, file) in &set.delegations {
+            let name = role.as_str().as_bytes();
+            hash.update(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_le_bytes()).update(name);
+            hash.update(file.document().sha256().as_bytes()).update(&[file.verified().is_some().into()]);
+        }
+        Self(*hash.finalize().as_bytes())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
 }
 
 /// A tag that is asked for.
@@ -26,7 +52,7 @@ pub(crate) struct AskedTag<'a>(TagText<'a>);
 
 impl TagTable {
     /// From verified roles only. Linear in the number of tags, unless `before` was made from the same files.
-    pub(crate) fn new(set: &Set, before: Option<(&Set, &Self)>) -> Self {
+    pub(crate) fn new(set: &Set, key: &HashKey, before: Option<&Self>) -> Self {
         let targets = [
             (set.root.expires(), Whose::Root),
             (set.timestamp.expires(), Whose::Timestamp),
@@ -41,11 +67,12 @@ impl TagTable {
                 .as_ref()
                 .map_or(targets, |(file, _)| targets.min((file.expires(), Whose::Releases))),
         };
+        let origin = Origin::of(set);
         let table = match before {
-            Some((former, tags)) if same_tags(set, former) => tags.table.clone(),
-            Some(_) | None => Table::new(&resolve(set, releases)),
+            Some(before) if before.origin == origin => before.table.clone(),
+            Some(_) | None => Table::new(&resolve(set, releases), key),
         };
-        Self { table, freshness }
+        Self { table, freshness, origin, key: key.clone() }
     }
 
     /// The earliest expiry of root, timestamp, snapshot and targets, and whose it is.
@@ -54,13 +81,17 @@ impl TagTable {
         (lapses, whose.role())
     }
 
-    /// Whether another was made from the same files, or is a clone.
-    pub(super) fn has_table_of(&self, other: &Self) -> bool {
-        self.table.is_same(&other.table)
+    /// What the table was made from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     pub(super) fn table(&self) -> &Table {
         &self.table
+    }
+
+    pub(super) fn key(&self) -> &HashKey {
+        &self.key
     }
 
     pub(super) fn freshness(&self) -> &Freshness {
@@ -68,19 +99,19 @@ impl TagTable {
     }
 
     /// What it takes of the memory.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let Parts { pilots, words, .. } = self.table.parts();
         size_of_val(pilots) + size_of_val(words)
     }
 
     /// What `tag` stands for at `now`. No lock, no disk, no allocation.
     pub(crate) fn lookup(&self, tag: &str, now: UnixTime) -> Lookup {
-        self.answer(&Self::ask(tag), now)
+        self.answer(&self.ask(tag), now)
     }
 
     /// The first part of a lookup, which touches no table.
-    pub(crate) fn ask(tag: &str) -> AskedTag<'_> {
-        AskedTag(TagText::new(tag, &HASHER))
+    pub(crate) fn ask<'a>(&self, tag: &'a str) -> AskedTag<'a> {
+        AskedTag(TagText::new(tag, &self.key))
     }
 
     /// Begins to read what the next part needs.
@@ -111,17 +142,6 @@ fn releases(set: &Set) -> Option<(&Verified<Targets>, RoleName)> {
     Some((set.tags_of(&role)?, role))
 }
 
-/// Whether two sets have the very same files of targets and delegations, believed alike.
-fn same_tags(one: &Set, other: &Set) -> bool {
-    let alike = |(a, b): (&Delegated, &Delegated)| {
-        a.document().sha256() == b.document().sha256() && a.verified().is_some() == b.verified().is_some()
-    };
-    one.targets.document().sha256() == other.targets.document().sha256()
-        && one.delegations.len() == other.delegations.len()
-        && one.delegations.keys().eq(other.delegations.keys())
-        && one.delegations.values().zip(other.delegations.values()).all(alike)
-}
-
 fn resolve<'a>(set: &'a Set, releases: Option<(&'a Verified<Targets>, RoleName)>) -> Vec<(&'a str, Target)> {
     let targets = &set.targets.body().targets;
     let signed_in = |from| move |entry: &'a TargetEntry| resolved(entry, from);
@@ -143,4 +163,14 @@ fn resolve<'a>(set: &'a Set, releases: Option<(&'a Verified<Targets>, RoleName)>
 /// A target without SHA-256 stands for nothing that a registry could be asked for.
 fn resolved(entry: &TargetEntry, from: SignedIn) -> Option<(&str, Target)> {
     Some((entry.tag.as_str(), Target { sha256: entry.sha256?, length: entry.length, from }))
+}
+
+#[cfg(test)]
+impl TagTable {
+    /// Of tags that nobody signed, fresh until the second time.
+    pub(super) fn of(entries: &[(&str, Target)], origin: u8, until: UnixTime, key: &HashKey) -> Self {
+        let freshness = Freshness { targets: (until, Whose::Snapshot), releases: (until, Whose::Releases) };
+        let origin = Origin([origin; Origin::LENGTH]);
+        Self { table: Table::new(entries, key), freshness, origin, key: key.clone() }
+    }
 }

@@ -1,15 +1,60 @@
 //! Names and tags as numbers of eight bytes, which is how they are hashed and compared: a text's first bytes and its last, which
 //! overlap where it is short. So each size of some range is read alike, straight from the text, without a loop.
 
-use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::LazyLock;
+use std::fmt;
+use std::hash::Hasher as _;
 
-use foldhash::quality::RandomState;
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Keyed anew in each process, so that nobody can choose names that fall together.
-pub(super) static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+/// What names and tags are hashed with: a secret, so that nobody can choose some that fall together.
+#[derive(Clone)]
+pub(crate) struct HashKey {
+    own: u64,
+    shared: SharedSeed,
+    /// Of what is laid out by these hashes and kept: it passes for nothing under another key, or where hashes are other ones.
+    check: [u8; 32],
+}
+
+impl HashKey {
+    /// From random bytes.
+    pub(crate) fn new(random: [u8; 16]) -> Self {
+        let [own, shared] = halves(u128::from_le_bytes(random));
+        let mut key = Self { own, shared: SharedSeed::from_u64(shared), check: [0; 32] };
+        let sample = TagText::new("a tag that is longer than its line", &key);
+        let sample = [sample.hash, NameText::new("a/name", &key).hash].map(u64::to_le_bytes);
+        key.check =
+            blake3::derive_key("tufstore 1 prebuilt tag table", &[&random, sample.as_flattened()].concat());
+        key
+    }
+
+    pub(super) fn check(&self) -> &[u8; 32] {
+        &self.check
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what it makes shall stay in registers")]
+    fn start(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.own, &self.shared)
+    }
+}
+
+impl PartialEq for HashKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.check == other.check
+    }
+}
+
+impl Eq for HashKey {}
+
+/// Tells nothing of the secret.
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashKey").finish_non_exhaustive()
+    }
+}
 
 /// A number in memory, which others may change meanwhile or not.
 pub(super) trait Word {
@@ -20,6 +65,13 @@ impl Word for u64 {
     #[inline]
     fn get(&self) -> u64 {
         *self
+    }
+}
+
+/// At rest.
+impl Word for [u8; 8] {
+    fn get(&self) -> u64 {
+        u64::from_le_bytes(*self)
     }
 }
 
@@ -52,9 +104,9 @@ pub(super) fn middle_words(size: usize) -> usize {
 impl<'a> NameText<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what it makes shall stay in registers")]
-    pub(super) fn new(name: &'a str, hasher: &RandomState) -> Self {
+    pub(super) fn new(name: &'a str, key: &HashKey) -> Self {
         let bytes = name.as_bytes();
-        let mut state = hasher.build_hasher();
+        let mut state = key.start();
         // Apart for each range of sizes, here and below: what comes together again goes through memory.
         if let Some(([f0, f1, f2, f3], [l0, l1, l2, l3])) = long_ends(bytes) {
             state.write_u128(pair(f0, l0));
@@ -226,13 +278,13 @@ pub(super) struct TagText<'a> {
 impl<'a> TagText<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
-    pub(super) fn new(tag: &'a str, hasher: &RandomState) -> Self {
+    pub(super) fn new(tag: &'a str, key: &HashKey) -> Self {
         let bytes = tag.as_bytes();
         let own = u64::try_from(bytes.len()).unwrap_or(u64::MAX) << 8;
         let words = match (bytes.first_chunk::<16>(), bytes.last_chunk::<8>()) {
             (Some(first), Some(_)) if bytes.len() > INLINE => {
                 let [first, _] = two(first);
-                [first, hash_of_long(bytes, hasher), 0, LONG]
+                [first, hash_of_long(bytes, key), 0, LONG]
             }
             (Some(first), Some(last)) => {
                 let [first, second] = two(first);
@@ -245,19 +297,19 @@ impl<'a> TagText<'a> {
                 [first, last, 0, own]
             }
         };
-        Self { tag, words, hash: Self::hash_of(words, hasher) }
+        Self { tag, words, hash: Self::hash_of(words, key) }
     }
 
-    /// Of a tag whose line begins like this.
-    pub(super) fn hash_in_line([first, second, third, own]: [u64; 4], hasher: &RandomState) -> u64 {
+    /// The words of a tag whose line begins like this.
+    pub(super) fn words_in_line([first, second, third, own]: [u64; 4]) -> [u64; 4] {
         let own = own & TAGS_OWN;
         // Of a long one, the third word says where the rest is.
-        Self::hash_of([first, second, if own == LONG { 0 } else { third }, own], hasher)
+        [first, second, if own == LONG { 0 } else { third }, own]
     }
 
     #[inline]
-    fn hash_of([first, second, third, fourth]: [u64; 4], hasher: &RandomState) -> u64 {
-        let mut state = hasher.build_hasher();
+    fn hash_of([first, second, third, fourth]: [u64; 4], key: &HashKey) -> u64 {
+        let mut state = key.start();
         state.write_u128(pair(first, second));
         state.write_u128(pair(third, fourth));
         state.finish()
@@ -272,8 +324,10 @@ impl<'a> TagText<'a> {
 }
 
 #[cold]
-fn hash_of_long(tag: &[u8], hasher: &RandomState) -> u64 {
-    hasher.hash_one(tag)
+fn hash_of_long(tag: &[u8], key: &HashKey) -> u64 {
+    let mut state = key.start();
+    state.write(tag);
+    state.finish()
 }
 
 #[inline]
@@ -292,10 +346,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn key() -> HashKey {
+        HashKey::new(*b"of the tests 001")
+    }
+
+    #[test]
+    fn another_key_hashes_otherwise() {
+        for changed in [0, 15] {
+            let mut random = *b"of the tests 001";
+            random[changed] ^= 1;
+            let other = HashKey::new(random);
+            assert_ne!(TagText::new("v1", &key()).hash, TagText::new("v1", &other).hash);
+            assert_ne!(NameText::new("a/name", &key()).hash, NameText::new("a/name", &other).hash);
+        }
+    }
+
     proptest! {
         #[test]
         fn names_are_told_apart_and_read_back(one in "[ab/é]{0,90}|a{0,70}", other in "[ab/é]{0,90}|a{0,70}") {
-            let [name_one, name_other] = [&one, &other].map(|name| NameText::new(name, &HASHER));
+            let [name_one, name_other] = [&one, &other].map(|name| NameText::new(name, &key()));
             let (ends, middle) = (name_one.ends(), name_one.middle().collect::<Vec<u64>>());
             prop_assert_eq!(middle.len(), middle_words(one.len()));
             prop_assert_eq!(name(&ends, &middle, one.len()), one.as_bytes());
@@ -310,7 +379,7 @@ mod tests {
 
         #[test]
         fn tags_differ_where_their_words_do(one in "[ab\u{0}]{0,28}|a{0,28}", other in "[ab\u{0}]{0,28}|a{0,28}") {
-            let [first, second] = [&one, &other].map(|tag| TagText::new(tag, &HASHER));
+            let [first, second] = [&one, &other].map(|tag| TagText::new(tag, &key()));
             prop_assert_eq!(first.is_long(), one.len() > INLINE);
             prop_assert_eq!(first.words == second.words, one == other);
             prop_assert_eq!(first.hash == second.hash, one == other);
@@ -322,8 +391,8 @@ mod tests {
             let at = at % other.len();
             other[at] ^= 1;
             let other = String::from_utf8(other).unwrap();
-            prop_assert_ne!(TagText::new(&tag, &HASHER).words, TagText::new(&other, &HASHER).words);
-            prop_assert_ne!(NameText::new(&tag, &HASHER).hash, NameText::new(&other, &HASHER).hash);
+            prop_assert_ne!(TagText::new(&tag, &key()).words, TagText::new(&other, &key()).words);
+            prop_assert_ne!(NameText::new(&tag, &key()).hash, NameText::new(&other, &key()).hash);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::{State, tags};
+use crate::catalog::{HashKey, State, tags};
 use crate::metadata::Limits;
 use crate::recover::{self, Attachment};
 use crate::storage::{Record, RecordHeader, RecordKind, Storage, StorageError};
@@ -190,13 +190,19 @@ fn compare(
     followed: Set,
 ) -> Result<u64, String> {
     let head = storage.head(repository).ok_or("it has no head")?;
-    let served = recover::load(storage, limits, repository, &head).map_err(explain)?;
-    let derived =
-        State::new(head.incarnation, head.revision, served.state.published, followed, [].into(), None);
+    let key = HashKey::new(storage.hash_key());
+    let served = recover::load(storage, limits, &key, repository, &head).map_err(explain)?;
+    let published = served.state.published;
+    let derived = State::new(head.incarnation, head.revision, published, followed, [].into(), &key, None);
     let same_files = served.state.set.documents().eq(derived.set.documents());
     if !same_files || served.state.tags != derived.tags {
         return Err("what is served is not what the signatures say".to_owned());
     }
+    let mut prebuilt = Ok(());
+    storage.prebuilt(repository, &mut |standing, table| {
+        prebuilt = derived.tags.check_prebuilt(repository, head.position, standing, table);
+    });
+    prebuilt?;
     Ok(u64::try_from(tags(&derived.set).len()).unwrap_or(u64::MAX))
 }
 

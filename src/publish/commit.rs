@@ -104,7 +104,9 @@ impl Committer {
         let lost = || Outcome::Unknown(StorageError::Bug("a commit went without an outcome"));
         outcomes.resize_with(group.len(), lost);
         let answer = |(ready, outcome)| match outcome {
-            Outcome::Committed(position) => Ok(Answer::Committed(install(ready, position, &self.catalog))),
+            Outcome::Committed(position) => {
+                Ok(Answer::Committed(install(ready, position, &self.catalog, &*self.storage)))
+            }
             Outcome::Conflict => Ok(Answer::Moved),
             Outcome::Unknown(error) => Err(error),
         };

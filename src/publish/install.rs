@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::stage::{OnlineAt, Ready};
 use super::{Receipt, Warning};
 use crate::catalog::{Catalog, Current};
-use crate::storage::Record;
+use crate::recover::keep_prebuilt;
+use crate::storage::{Record, Storage};
 use crate::terms::Position;
 
 /// On disk and visible.
@@ -16,18 +17,25 @@ pub(crate) struct Committed {
 }
 
 /// Shows what was just written. The committer alone calls this, in the order of positions.
-pub(super) fn install(ready: Ready, position: Position, catalog: &Catalog) -> Committed {
+pub(super) fn install(
+    ready: Ready,
+    position: Position,
+    catalog: &Catalog,
+    storage: &dyn Storage,
+) -> Committed {
     let Ready { prepared, next, warnings } = ready;
     let repository = &prepared.record.repository;
-    match next {
-        Some(next) => {
-            let online_at = match next.online {
-                OnlineAt::Here => Some(position),
-                OnlineAt::There(there) => there,
-            };
-            catalog.install(repository, &Arc::new(Current::new(position, online_at, next.state)));
-        }
-        None => catalog.remove(repository),
+    if let Some(next) = next {
+        let online_at = match next.online {
+            OnlineAt::Here => Some(position),
+            OnlineAt::There(there) => there,
+        };
+        let current = Arc::new(Current::new(position, online_at, next.state));
+        catalog.install(repository, &current);
+        keep_prebuilt(storage, repository, &current);
+    } else {
+        catalog.remove(repository);
+        storage.forget_prebuilt(repository);
     }
     catalog.arrivals().announce(position);
     Committed { position, record: prepared.record, warnings }

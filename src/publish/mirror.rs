@@ -26,7 +26,12 @@ pub(crate) fn mirror(
                 warnings: complete.warnings,
             });
         }
-        match publisher.committer.commit(stage::stage(complete, &base, now)?)? {
+        match publisher.committer.commit(stage::stage(
+            complete,
+            &base,
+            publisher.loader.catalog.key(),
+            now,
+        )?)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),
             commit::Answer::Moved => {
                 let newer = base::pin(publisher, repository)?;

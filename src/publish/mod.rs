@@ -76,7 +76,7 @@ pub(crate) fn publish(
         let parsed = parse::parse(upload, &publisher.loader.limits)?;
         let verified = verify::verify(parsed, &base, now)?;
         let complete = complete::complete(verified, &base, publisher, now)?;
-        let staged = stage::stage(complete, &base, now)?;
+        let staged = stage::stage(complete, &base, publisher.loader.catalog.key(), now)?;
         match publisher.committer.commit(staged)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),
             commit::Answer::Moved => {

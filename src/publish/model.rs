@@ -11,10 +11,10 @@ use shuttle::thread;
 
 use super::commit::{Answer, Committer};
 use super::stage::{Next, OnlineAt, Staged};
-use crate::catalog::{Catalog, State, Visible, model};
+use crate::catalog::{Catalog, HashKey, State, Visible, model};
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Prepared, Record, RecordHeader, RecordKind, Status, Storage,
-    StorageError, Wanted,
+    Commit, Damage, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader, RecordKind, Status,
+    Storage, StorageError, Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, UnixTime};
@@ -96,6 +96,16 @@ impl Storage for Double {
         None
     }
 
+    fn hash_key(&self) -> [u8; 16] {
+        [0; 16]
+    }
+
+    fn keep_prebuilt(&self, _: &RepositoryName, _: Prebuilt) {}
+
+    fn forget_prebuilt(&self, _: &RepositoryName) {}
+
+    fn prebuilt(&self, _: &RepositoryName, _: &mut dyn FnMut(&[u8], &[u8])) {}
+
     fn headers(&self, _: Position, _: usize) -> Result<Vec<RecordHeader>, StorageError> {
         Ok(Vec::new())
     }
@@ -131,7 +141,7 @@ struct World {
 impl World {
     fn new(set: &Set) -> Arc<Self> {
         let storage = Arc::new(Double::default());
-        let catalog = Arc::new(Catalog::new(Position::START, u64::MAX));
+        let catalog = Arc::new(Catalog::new(HashKey::new([0; 16]), Position::START, u64::MAX));
         let committer = Committer::new(storage.clone(), catalog.clone());
         Arc::new(Self { storage, catalog, committer, set: set.clone() })
     }
@@ -142,8 +152,8 @@ impl World {
             Some((incarnation, revision)) => (incarnation, revision + 1),
         };
         let (incarnation, revision) = (Incarnation::new(incarnation), Revision::new(revision));
-        let state =
-            State::new(incarnation, revision, UnixTime::from_seconds(0), self.set.clone(), [].into(), None);
+        let (time, key) = (UnixTime::from_seconds(0), self.catalog.key());
+        let state = State::new(incarnation, revision, time, self.set.clone(), [].into(), key, None);
         let next = Some(Next { state, online: OnlineAt::There(None) });
         self.commit(name, base, RecordKind::Publication, incarnation, revision, next)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Warning;
 use super::base::Base;
 use super::complete::Complete;
-use crate::catalog::State;
+use crate::catalog::{HashKey, State};
 use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
 use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
@@ -52,8 +52,13 @@ pub(crate) enum OnlineAt {
     There(Option<Position>),
 }
 
-/// Builds record and next state of a publication or a mirrored set.
-pub(crate) fn stage(complete: Complete, base: &Base, now: UnixTime) -> Result<Staged, StorageError> {
+/// Builds record and next state of a publication or a mirrored set. `key`: the catalog's.
+pub(crate) fn stage(
+    complete: Complete,
+    base: &Base,
+    key: &HashKey,
+    now: UnixTime,
+) -> Result<Staged, StorageError> {
     let Complete { set, new, first_used, warnings } = complete;
     let online_at = if first_used.is_empty() { OnlineAt::There(base.online_at()) } else { OnlineAt::Here };
     let online: Vec<_> = base.online().iter().cloned().chain(first_used).collect();
@@ -90,7 +95,8 @@ pub(crate) fn stage(complete: Complete, base: &Base, now: UnixTime) -> Result<St
     let replaced = base.set().into_iter().flat_map(Set::documents);
     let replaced = replaced.filter(|document| is_new(document.role())).map(stored).collect();
     let before = base.current().map(|current| &current.state);
-    let state = State::new(record.incarnation, record.revision, record.time, set, online.into(), before);
+    let (incarnation, revision) = (record.incarnation, record.revision);
+    let state = State::new(incarnation, revision, record.time, set, online.into(), key, before);
     let next = Some(Next { state, online: online_at });
     Ok(Staged { commit: Commit { base: base.guard(), replaced, record }, next, warnings })
 }

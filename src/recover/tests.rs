@@ -12,7 +12,7 @@ use crate::terms::{Incarnation, Revision, UnixTime};
 #[test]
 fn what_is_durable_and_not_yet_visible_is_followed_and_not_shown() {
     let storage: Arc<dyn Storage> = Arc::new(LocalStorage::in_memory().unwrap());
-    let catalog = Arc::new(Catalog::new(storage.end(), u64::MAX));
+    let catalog = Arc::new(Catalog::new(HashKey::new(storage.hash_key()), storage.end(), u64::MAX));
     let repository: RepositoryName = "example.com/a".parse().unwrap();
     let record = Record {
         kind: RecordKind::Publication,

@@ -13,6 +13,7 @@ pub use error::StorageError;
 pub use local::IndexKind;
 pub(crate) use local::{Payload, decode_attachment, encode_attachment};
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,26 @@ pub(crate) struct Found {
     pub(crate) time: UnixTime,
 }
 
+/// What lookups need of a repository's newest publication, ready for use. Opaque here.
+#[derive(Clone)]
+pub(crate) struct Prebuilt {
+    /// Of the publication.
+    pub(crate) position: Position,
+    /// Of two with the same origin, the tables are the same.
+    pub(crate) origin: [u8; 32],
+    /// What changes with each publication.
+    pub(crate) standing: Vec<u8>,
+    /// What only changes with what is published in it, about so many bytes.
+    pub(crate) table: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub(crate) bytes: usize,
+}
+
+impl fmt::Debug for Prebuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prebuilt").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
 /// What a check of everything stored has to say, piece by piece. `maintain::verify` turns it into its report.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -209,6 +230,19 @@ pub(crate) trait Storage: Send + Sync + 'static {
     /// index cannot be relied on for that; the headers can. A position that turns out to be of another record is a lie
     /// of the index, too.
     fn positions(&self, repository: &RepositoryName) -> Option<Vec<Position>>;
+
+    /// A secret of 16 random bytes, for what is prebuilt: kept as long as that is.
+    fn hash_key(&self) -> [u8; 16];
+
+    /// Keeps what lookups need of a repository in place of what it had. It may be lost at any time.
+    fn keep_prebuilt(&self, repository: &RepositoryName, prebuilt: Prebuilt);
+
+    /// A life ended: what was prebuilt of it is of no use.
+    fn forget_prebuilt(&self, repository: &RepositoryName);
+
+    /// Shows standing and table of what was kept last, if both are there. They may be of an earlier publication, or damaged:
+    /// they carry checks of their own.
+    fn prebuilt(&self, repository: &RepositoryName, read: &mut dyn FnMut(&[u8], &[u8]));
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

@@ -7,7 +7,7 @@ use crate::recover::Loader;
 use crate::storage::StorageError;
 use crate::terms::{RepositoryName, UnixTime};
 
-/// What `tag` stands for. Warm: no lock, no disk, no allocation. Cold: one load of the repository's state.
+/// What `tag` stands for. Warm: no lock, no disk, no allocation. Cold: one load of the repository's table.
 #[inline]
 pub(crate) fn lookup(
     loader: &Loader,
@@ -62,7 +62,11 @@ impl fmt::Debug for Repository<'_> {
 
 #[cold]
 fn cold(loader: &Loader, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
-    let Ok(repository) = repository.parse::<RepositoryName>() else { return Ok(Lookup::NoSuchRepository) };
-    let current = loader.current(&repository)?;
-    Ok(current.map_or(Lookup::NoSuchRepository, |current| current.state.tags.lookup(tag, now)))
+    let Ok(name) = repository.parse::<RepositoryName>() else { return Ok(Lookup::NoSuchRepository) };
+    let from_documents = || {
+        let current = loader.current(&name)?;
+        Ok(current.map_or(Lookup::NoSuchRepository, |current| current.state.tags.lookup(tag, now)))
+    };
+    loader.load_table(&name);
+    loader.catalog.lookup(repository, tag, now, from_documents)
 }

@@ -12,7 +12,7 @@ pub use history::{DocumentEntry, Documents, Published, Which};
 pub use lookup::Repository;
 pub(crate) use lookup::{lookup, lookup_many};
 
-use crate::catalog::{Current, Lookup, TagTable, Target, tags};
+use crate::catalog::{Current, Lookup, Target, tags};
 use crate::crypto::OnlineRole;
 use crate::metadata::Document;
 use crate::terms::{Incarnation, Position, Revision, RoleName, UnixTime};
@@ -71,7 +71,7 @@ impl View {
     /// The same for many tags: as many answers, in their order.
     pub fn lookup_many(&self, tags: &[&str], now: UnixTime) -> Vec<Lookup> {
         let table = &self.0.state.tags;
-        let asked: Vec<_> = tags.iter().map(|tag| TagTable::ask(tag)).collect();
+        let asked: Vec<_> = tags.iter().map(|tag| table.ask(tag)).collect();
         // Independent of each other, so that the processor waits for many of them at once.
         std::hint::black_box(asked.iter().fold(0, |all, asked| all ^ table.touch_pilot(asked)));
         std::hint::black_box(asked.iter().fold(0, |all, asked| all ^ table.touch_line(asked)));

@@ -41,8 +41,8 @@ pub use crate::storage::local::index::IndexKind;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Prepared, Record, RecordHeader, Status, Storage, StorageError,
-    Wanted,
+    Commit, Damage, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader, Status, Storage,
+    StorageError, Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -277,6 +277,24 @@ impl Storage for LocalStorage {
 
     fn positions(&self, repository: &RepositoryName) -> Option<Vec<Position>> {
         self.positions_of_life(repository)
+    }
+
+    fn hash_key(&self) -> [u8; 16] {
+        self.index.hash_key()
+    }
+
+    fn keep_prebuilt(&self, repository: &RepositoryName, prebuilt: Prebuilt) {
+        self.index.keep_prebuilt(repository, prebuilt);
+    }
+
+    fn forget_prebuilt(&self, repository: &RepositoryName) {
+        self.index.forget_prebuilt(repository);
+    }
+
+    fn prebuilt(&self, repository: &RepositoryName, read: &mut dyn FnMut(&[u8], &[u8])) {
+        if let Err(error) = self.index.prebuilt(repository, read) {
+            tracing::warn!(%error, %repository, "the index failed; tags are read from documents");
+        }
     }
 
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError> {

@@ -9,7 +9,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::memory::MemoryIndex;
 use super::place::{IndexKind, discard};
+use super::prebuilt::{PrebuiltRows, hash_key, keep_hash_key};
 use super::{Entry, Index, IndexError, Life, Reached, Row};
+use crate::storage::Prebuilt;
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
 
 /// The index as the store uses it: written behind the journal, in batches, by a thread of its own.
@@ -21,10 +23,13 @@ pub(crate) struct Behind {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     kind: Option<IndexKind>,
+    /// `None`: nothing is kept.
+    prebuilt: Option<PrebuiltRows>,
+    hash_key: [u8; 16],
 }
 
 struct Shared {
-    index: Box<dyn Index>,
+    index: Arc<dyn Index>,
     /// Held while a batch is applied: one at a time.
     applying: Mutex<()>,
     pending: Mutex<Pending>,
@@ -55,11 +60,14 @@ const GATHER: Duration = Duration::from_millis(50);
 impl Behind {
     /// In memory: applied at once.
     pub(crate) fn in_memory() -> Self {
-        Self { shared: Arc::new(Shared::new(Box::new(MemoryIndex::default()))), thread: None, kind: None }
+        let shared = Arc::new(Shared::new(Arc::new(MemoryIndex::default())));
+        Self { shared, thread: None, kind: None, prebuilt: None, hash_key: rand::random() }
     }
 
     /// On any index.
-    pub(crate) fn on(index: Box<dyn Index>) -> Self {
+    pub(crate) fn on(index: Arc<dyn Index>) -> Self {
+        let hash_key = hash_key(&*index);
+        let prebuilt = PrebuiltRows::on(Arc::clone(&index));
         let shared = Arc::new(Shared::new(index));
         let writer = Arc::clone(&shared);
         let spawned =
@@ -67,7 +75,7 @@ impl Behind {
         if let Err(error) = &spawned {
             tracing::warn!(%error, "no thread for the index: it is written by whoever commits");
         }
-        Self { shared, thread: spawned.ok(), kind: None }
+        Self { shared, thread: spawned.ok(), kind: None, prebuilt, hash_key }
     }
 
     /// In a store's folder: of the kind that is wanted, or else the one that is there, or else the usual one. Others are
@@ -189,8 +197,37 @@ impl Behind {
         self.shared.ask(|index| index.rows(visit))
     }
 
+    /// A secret that is kept as long as what is prebuilt.
+    pub(crate) fn hash_key(&self) -> [u8; 16] {
+        self.hash_key
+    }
+
+    /// See [`crate::storage::Storage::keep_prebuilt`] and what follows it there.
+    pub(crate) fn keep_prebuilt(&self, repository: &RepositoryName, prebuilt: Prebuilt) {
+        if let Some(rows) = &self.prebuilt {
+            rows.keep(repository, prebuilt);
+        }
+    }
+
+    pub(crate) fn forget_prebuilt(&self, repository: &RepositoryName) {
+        if let Some(rows) = &self.prebuilt {
+            rows.forget(repository);
+        }
+    }
+
+    pub(crate) fn prebuilt(
+        &self,
+        repository: &RepositoryName,
+        read: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), IndexError> {
+        self.prebuilt.as_ref().map_or(Ok(()), |rows| rows.read(repository, read))
+    }
+
     /// Applies and flushes everything that was noted.
     pub(crate) fn settle(&self) -> Result<(), IndexError> {
+        if let Some(rows) = &self.prebuilt {
+            rows.settle();
+        }
         self.shared.apply_all(self.thread.is_some());
         self.shared.ask(Index::flush)
     }
@@ -199,7 +236,9 @@ impl Behind {
     pub(crate) fn clear(&self) -> Result<(), IndexError> {
         self.shared.apply_all(self.thread.is_some());
         *self.shared.pending.lock() = Pending::default();
-        guarded(|| self.shared.index.clear())
+        guarded(|| self.shared.index.clear())?;
+        keep_hash_key(&*self.shared.index, self.hash_key);
+        Ok(())
     }
 
     pub(crate) fn size(&self) -> Result<u64, IndexError> {
@@ -220,7 +259,7 @@ impl Drop for Behind {
 }
 
 impl Shared {
-    fn new(index: Box<dyn Index>) -> Self {
+    fn new(index: Arc<dyn Index>) -> Self {
         Self {
             index,
             applying: Mutex::default(),
@@ -301,6 +340,6 @@ impl Shared {
 }
 
 /// sled panics on damage, and an index never has to be right: a panic is one more way to fail.
-fn guarded<A>(work: impl FnOnce() -> Result<A, IndexError>) -> Result<A, IndexError> {
+pub(super) fn guarded<A>(work: impl FnOnce() -> Result<A, IndexError>) -> Result<A, IndexError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(IndexError::Panicked))
 }

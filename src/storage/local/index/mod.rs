@@ -9,6 +9,7 @@ mod behind;
 mod encoding;
 mod memory;
 mod place;
+mod prebuilt;
 #[cfg(feature = "redb")]
 mod redb;
 #[cfg(feature = "sled")]
@@ -16,6 +17,8 @@ mod sled;
 
 pub(crate) use behind::Behind;
 pub use place::IndexKind;
+
+use prebuilt::Rows;
 
 use crate::terms::{Incarnation, Position, RepositoryName, RoleName, Sha256, Version};
 
@@ -169,6 +172,16 @@ pub(crate) trait Index: Send + Sync + 'static {
 
     /// Shows what it has of every entry, in any order.
     fn rows(&self, visit: &mut dyn FnMut(Row)) -> Result<(), IndexError>;
+
+    /// Keeps rows beside its entries, or forgets them, in one step. One in memory keeps none.
+    fn keep(&self, _rows: Rows) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// Shows what is kept under each of the keys, up to the first under which nothing is.
+    fn kept(&self, _keys: &[Vec<u8>], _visit: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
+        Ok(())
+    }
 
     /// Hands what was applied to the operating system.
     fn flush(&self) -> Result<(), IndexError>;

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "not the journal's files, which go through the device")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Index, IndexError};
 
@@ -52,16 +53,16 @@ impl IndexKind {
         }
     }
 
-    pub(super) fn open(self, folder: &Path) -> Result<Box<dyn Index>, IndexError> {
+    pub(super) fn open(self, folder: &Path) -> Result<Arc<dyn Index>, IndexError> {
         let place = self.place(folder);
         std::fs::create_dir_all(folder.join("index")).map_err(std::sync::Arc::new)?;
         #[cfg(feature = "sled")]
         if self == Self::Sled {
-            return Ok(Box::new(super::sled::SledIndex::open(&place)?));
+            return Ok(Arc::new(super::sled::SledIndex::open(&place)?));
         }
         #[cfg(feature = "redb")]
         if self == Self::Redb {
-            return Ok(Box::new(super::redb::RedbIndex::open(&place)?));
+            return Ok(Arc::new(super::redb::RedbIndex::open(&place)?));
         }
         Err(IndexError::NotBuiltIn(place))
     }

@@ -1,12 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, RwLock};
-use redb::{Database, Durability, Range, ReadableDatabase, TableDefinition};
+use redb::{Database, Durability, Range, ReadableDatabase, TableDefinition, WriteTransaction};
 
+use super::prebuilt::Rows;
 use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
 use crate::terms::{Position, RoleName, Sha256, Version};
 
-/// An index in a redb database, one table.
+/// An index in a redb database: a table of entries, and one of what is kept beside them.
 pub(crate) struct RedbIndex {
     file: PathBuf,
     /// `None` once a new one could not be made in its place.
@@ -16,6 +17,7 @@ pub(crate) struct RedbIndex {
 }
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
+const KEPT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("prebuilt");
 /// The tree's working memory; what is found here is cached above as states.
 const CACHE: usize = 32 << 20;
 /// What is freed can be used again only after a sync, and an unclean end leads back to the last one. So now and then there
@@ -33,6 +35,26 @@ impl RedbIndex {
 
     fn with<A>(&self, ask: impl FnOnce(&Database) -> Result<A, redb::Error>) -> Result<A, IndexError> {
         Ok(ask(self.database.read().as_ref().ok_or(IndexError::StandsStill)?)?)
+    }
+
+    /// One batch.
+    fn write(
+        &self,
+        batch: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), IndexError> {
+        let mut unsynced = self.unsynced.lock();
+        *unsynced = (*unsynced + 1) % SYNC_EVERY;
+        let sync = *unsynced == 0;
+        self.with(|database| {
+            let mut writing = database.begin_write()?;
+            if sync {
+                writing.set_quick_repair(true);
+            } else {
+                writing.set_durability(Durability::None)?;
+            }
+            batch(&writing)?;
+            Ok(writing.commit()?)
+        })
     }
 
     /// All that begins with `prefix`, as it is now.
@@ -65,9 +87,10 @@ fn after(prefix: &[u8]) -> Option<Vec<u8>> {
 fn open(file: &Path) -> Result<Database, IndexError> {
     let make = || -> Result<Database, redb::Error> {
         let database = Database::builder().set_cache_size(CACHE).create(file)?;
-        // The table is there from the beginning, so that reading never has to make it.
+        // The tables are there from the beginning, so that reading never has to make them.
         let writing = database.begin_write()?;
         drop(writing.open_table(TABLE)?);
+        drop(writing.open_table(KEPT)?);
         writing.commit()?;
         Ok(database)
     };
@@ -84,16 +107,7 @@ impl Index for RedbIndex {
     }
 
     fn apply(&self, entries: &[Entry], reached: Reached) -> Result<(), IndexError> {
-        let mut unsynced = self.unsynced.lock();
-        *unsynced = (*unsynced + 1) % SYNC_EVERY;
-        let sync = *unsynced == 0;
-        self.with(|database| {
-            let mut writing = database.begin_write()?;
-            if sync {
-                writing.set_quick_repair(true);
-            } else {
-                writing.set_durability(Durability::None)?;
-            }
+        self.write(|writing| {
             let mut table = writing.open_table(TABLE)?;
             for entry in entries {
                 let (by_version, sha256, by_digest) = encoding::pair(entry);
@@ -101,8 +115,7 @@ impl Index for RedbIndex {
                 table.insert(by_digest.as_slice(), [].as_slice())?;
             }
             table.insert(encoding::REACHED, encoding::reached(reached).as_slice())?;
-            drop(table);
-            Ok(writing.commit()?)
+            Ok(())
         })
     }
 
@@ -141,6 +154,30 @@ impl Index for RedbIndex {
             }
         }
         Ok(())
+    }
+
+    fn keep(&self, rows: Rows) -> Result<(), IndexError> {
+        self.write(|writing| {
+            let mut table = writing.open_table(KEPT)?;
+            for (key, value) in &rows {
+                match value {
+                    Some(value) => table.insert(key.as_slice(), value.as_slice())?,
+                    None => table.remove(key.as_slice())?,
+                };
+            }
+            Ok(())
+        })
+    }
+
+    fn kept(&self, keys: &[Vec<u8>], visit: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(KEPT)?;
+            for key in keys {
+                let Some(value) = table.get(key.as_slice())? else { break };
+                visit(value.value());
+            }
+            Ok(())
+        })
     }
 
     fn flush(&self) -> Result<(), IndexError> {

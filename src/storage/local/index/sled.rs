@@ -3,15 +3,19 @@ use std::path::{Path, PathBuf};
 use parking_lot::RwLock;
 use sled::{Batch, Config, Db};
 
+use super::prebuilt::Rows;
 use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
 use crate::terms::{Position, RoleName, Sha256, Version};
 
-/// An index in a sled database, one tree.
+/// An index in a sled database: a tree of entries, and one of what is kept beside them.
 pub(crate) struct SledIndex {
     folder: PathBuf,
     /// `None` once a new one could not be made in its place.
     database: RwLock<Option<Db>>,
 }
+
+/// The tree beside the entries'.
+const KEPT: &str = "prebuilt";
 
 /// The tree's working memory; what is found here is cached above as states.
 const CACHE: u64 = 32 << 20;
@@ -98,6 +102,28 @@ impl Index for SledIndex {
                 if let Some(row) = encoding::row(&key, &value)? {
                     visit(row);
                 }
+            }
+            Ok(())
+        })
+    }
+
+    fn keep(&self, rows: Rows) -> Result<(), IndexError> {
+        let mut batch = Batch::default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.with(|database| Ok(database.open_tree(KEPT)?.apply_batch(batch)?))
+    }
+
+    fn kept(&self, keys: &[Vec<u8>], visit: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
+        self.with(|database| {
+            let tree = database.open_tree(KEPT)?;
+            for key in keys {
+                let Some(value) = tree.get(key)? else { break };
+                visit(&value);
             }
             Ok(())
         })

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::behind::Behind;
@@ -74,7 +75,7 @@ fn promise(index: &Behind) {
 #[test]
 fn an_index_in_memory_keeps_the_promise() {
     promise(&Behind::in_memory());
-    promise(&Behind::on(Box::new(MemoryIndex::default())));
+    promise(&Behind::on(Arc::new(MemoryIndex::default())));
 }
 
 #[cfg(any(feature = "sled", feature = "redb"))]
@@ -157,7 +158,7 @@ struct Faulty {
     fail: AtomicU8,
 }
 
-struct Told(std::sync::Arc<Faulty>);
+struct Told(Arc<Faulty>);
 
 impl Index for Told {
     fn reached(&self) -> Result<Option<Reached>, IndexError> {
@@ -209,8 +210,8 @@ impl Index for Told {
 #[test]
 fn after_a_failed_write_an_index_stands_still_until_it_is_filled_anew() {
     for failure in [1, 2] {
-        let faulty = std::sync::Arc::new(Faulty::default());
-        let index = Behind::on(Box::new(Told(faulty.clone())));
+        let faulty = Arc::new(Faulty::default());
+        let index = Behind::on(Arc::new(Told(faulty.clone())));
         let first = entry("a", 1, "targets", 1, 1);
         faulty.fail.store(failure, Ordering::SeqCst);
         index.note(vec![first.clone()], reached(1));
@@ -227,8 +228,8 @@ fn after_a_failed_write_an_index_stands_still_until_it_is_filled_anew() {
 
 #[test]
 fn what_is_pending_is_applied_when_the_index_is_dropped() {
-    let faulty = std::sync::Arc::new(Faulty::default());
-    let index = Behind::on(Box::new(Told(faulty.clone())));
+    let faulty = Arc::new(Faulty::default());
+    let index = Behind::on(Arc::new(Told(faulty.clone())));
     index.note(vec![entry("a", 1, "targets", 1, 1)], reached(1));
     drop(index);
     assert_eq!(faulty.inner.reached().unwrap(), Some(reached(1)));
