@@ -116,7 +116,7 @@ pub mod design {}
 #[expect(clippy::expect_used, reason = "only the fuzz targets call it")]
 pub mod fuzzing;
 
-pub use catalog::{Found, Lookup, SignedIn, Target};
+pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
 pub use feed::{Change, ChangeKind, Changes};
 pub use maintain::{Finding, Progress, Stage, VerifyReport};
 pub use metadata::{Document, Limits, ParseError};

@@ -88,13 +88,17 @@ impl Loader {
 
     /// Brings the table of a cold repository into memory as it was prebuilt, without its documents, if that is possible.
     pub(crate) fn load_table(&self, repository: &RepositoryName) {
-        let mut kept = Ok(());
+        let mut kept = Ok(false);
         self.storage.prebuilt(repository, &mut |standing, table| {
             kept = self.catalog.keep_prebuilt(repository, standing, table);
         });
-        if let Err(DamagedTable) = kept {
-            tracing::warn!(%repository, "its prebuilt table is damaged, and will be made anew from its documents");
-            self.storage.forget_prebuilt(repository);
+        match kept {
+            Ok(true) => metrics::counter!("tufstore_tables_loaded_total").increment(1),
+            Ok(false) => {}
+            Err(DamagedTable) => {
+                tracing::warn!(%repository, "its prebuilt table is damaged, and will be made anew from its documents");
+                self.storage.forget_prebuilt(repository);
+            }
         }
     }
 
@@ -114,7 +118,10 @@ impl Loader {
                 ended => return Ok(Newest::Ended(ended)),
             };
             match load(&*self.storage, &self.limits, self.catalog.key(), repository, &head) {
-                Ok(current) => return Ok(Newest::Living(Arc::new(current))),
+                Ok(current) => {
+                    metrics::counter!("tufstore_states_loaded_total").increment(1);
+                    return Ok(Newest::Living(Arc::new(current)));
+                }
                 // What was read for one head may be gone with the next; only a head that stands still tells of damage.
                 Err(error) if self.storage.head(repository).as_ref() == Some(&head) => return Err(error),
                 Err(_) => {}

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Catalog, HashKey, Lookup, Visible};
+use crate::catalog::{Catalog, HashKey, Lookup, MemoryUse, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
 use crate::maintain::{self, Progress, VerifyReport};
@@ -36,9 +36,10 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     /// How much of anything one file may hold.
     pub limits: Limits,
-    /// About how many bytes of memory documents may take, 256 MiB by default. Those of repositories that nobody asked for
-    /// lately are let go, and read again when somebody does. Lookups need none of them: their tables stay, at some 70 bytes
-    /// a tag. Beside it, 32 MiB hold what the next publications are stored as differences to.
+    /// About how many bytes of memory tag tables and documents may take, 256 MiB by default. Above it, what nobody asked for
+    /// lately is let go, and read again when somebody does: first documents, then tables, which may have three quarters of it
+    /// for themselves. Lookups need tables only, at some 70 bytes a tag. Beside it, 32 MiB hold what the next publications
+    /// are stored as differences to, and up to 64 MiB of tables wait a few seconds to be kept in the index.
     pub memory: u64,
     /// Which key-value store holds the index. By default the one that is there; in a new store, redb.
     pub index: Option<IndexKind>,
@@ -71,7 +72,7 @@ impl Options {
         self
     }
 
-    /// With another bound to the memory that documents may take.
+    /// With another bound to the memory that tables and documents may take.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
@@ -229,7 +230,8 @@ impl Store {
     /// [`StorageError`] only where the repository is cold and cannot be loaded.
     ///
     /// # Cost
-    /// Warm: two hashes and two probes in memory, no lock. Cold: one load of the repository.
+    /// Warm: two hashes and two probes in memory, no lock. Cold: one read of the repository's table from the index, or, where
+    /// a crash left none behind, of its documents from the journal.
     pub fn lookup(&self, repository: &str, tag: &str, now: UnixTime) -> Result<Lookup, StorageError> {
         view::lookup(&self.0.publisher.loader, repository, tag, now)
     }
@@ -377,6 +379,11 @@ impl Store {
     /// Asks for the length of each of its files.
     pub fn status(&self) -> Result<Status, StorageError> {
         self.0.publisher.loader.storage.status()
+    }
+
+    /// How much of [`Options::memory`] is taken.
+    pub fn memory_use(&self) -> MemoryUse {
+        self.0.publisher.loader.catalog.memory_use()
     }
 
     /// Makes the index anew from the journal. `progress` hears records done and in all.

@@ -79,6 +79,16 @@ struct Kept {
     states: HashMap<RepositoryName, Arc<Current>>,
 }
 
+/// How many bytes of memory something takes, about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryUse {
+    /// The tables that lookups need.
+    pub tables: u64,
+    /// The documents that views and publications need, with what was read from them.
+    pub documents: u64,
+}
+
 /// What the catalog has of a repository.
 pub(crate) enum Visible {
     /// It does not live.
@@ -378,7 +388,7 @@ impl Catalog {
         Loaded::Visible(Arc::clone(loaded))
     }
 
-    /// Keeps what was prebuilt of a cold repository, if it is of what is visible.
+    /// Keeps what was prebuilt of a cold repository, if it is of what is visible; `false` if not, or if it was there already.
     ///
     /// # Errors
     /// [`DamagedTable`].
@@ -387,7 +397,7 @@ impl Catalog {
         repository: &RepositoryName,
         standing: &[u8],
         table: &[u8],
-    ) -> Result<(), DamagedTable> {
+    ) -> Result<bool, DamagedTable> {
         let Some(prebuilt) = Prebuilt::read(&self.key, repository, standing, table) else {
             return Err(DamagedTable);
         };
@@ -402,7 +412,7 @@ impl Catalog {
         let wanted = is_wanted();
         drop(kept);
         if !wanted {
-            return Ok(());
+            return Ok(false);
         }
         // While the shard is not locked: it may be large.
         let new = self.written(&name, &prebuilt.content());
@@ -413,7 +423,7 @@ impl Catalog {
         self.free(unused);
         self.mark(&name);
         self.evict_tables(repository);
-        Ok(())
+        Ok(wanted)
     }
 
     /// Makes a committed deletion visible. Views that were pinned before keep their state.
@@ -434,8 +444,13 @@ impl Catalog {
     }
 
     /// How many bytes the tables take that lookups need.
-    pub(crate) fn table_bytes(&self) -> u64 {
+    pub(super) fn table_bytes(&self) -> u64 {
         self.memories.bodies.taken()
+    }
+
+    /// How much is in memory.
+    pub(crate) fn memory_use(&self) -> MemoryUse {
+        MemoryUse { tables: self.table_bytes(), documents: self.resident.lock().bytes() }
     }
 
     /// How many repositories live.

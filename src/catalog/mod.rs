@@ -21,6 +21,7 @@ mod target;
 #[cfg(all(test, shuttle))]
 pub(crate) mod model;
 
+pub use catalog::MemoryUse;
 pub(crate) use catalog::{Catalog, Current, DamagedTable, Loaded, Visible};
 pub(crate) use lookup::Resolved;
 pub(crate) use state::State;

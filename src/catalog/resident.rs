@@ -46,6 +46,11 @@ impl Resident {
         self.queue.push_back(repository.clone());
     }
 
+    /// How many bytes all of them take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn forget(&mut self, repository: &RepositoryName) {
         if let Some(before) = self.states.remove(repository) {
             self.bytes -= before.bytes;

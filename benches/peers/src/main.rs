@@ -3,6 +3,7 @@
 //! `docs/benchmarks.md` says what is measured, what is not comparable, and what came out.
 
 mod chart;
+mod cold;
 mod commits;
 mod contenders;
 mod history;
@@ -38,6 +39,8 @@ enum What {
     Index(index::Args),
     /// Opening a store, and the first lookup in it.
     Open(open::Args),
+    /// The first lookup in each repository after opening.
+    Cold(cold::Args),
     /// Calls to a server over many connections, at a rate that is held.
     Hold(hold::Args),
 }
@@ -50,6 +53,7 @@ fn main() {
         What::History(args) => history::run(&args),
         What::Index(args) => index::run(&args),
         What::Open(args) => open::run(&args),
+        What::Cold(args) => cold::run(&args),
         What::Hold(args) => hold::run(&args),
     }
 }

@@ -19,12 +19,14 @@ use crate::api::WireError;
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// What the counts are, for whoever reads them; those of Notary's are known to its operators.
-const DESCRIBED: [(&str, &str); 7] = [
+const DESCRIBED: [(&str, &str); 9] = [
     ("tufstore_publications_total", "Uploads over HTTP that were taken"),
     ("tufstore_refusals_total", "Refusals, by the code and the kind of validation error on the wire"),
     ("tufstore_renewals_total", "Timestamps and snapshots signed anew because they were due"),
     ("tufstore_lookups_total", "Tags looked up, through the admin socket or over HTTP"),
     ("tufstore_commits_total", "Publications and deletions that were tried to be written"),
+    ("tufstore_tables_loaded_total", "Tag tables read from the index for a lookup"),
+    ("tufstore_states_loaded_total", "Repositories read from the journal, with all their documents"),
     ("tufstore_commit_seconds", "One group of commits, written and synced"),
     ("tufstore_sync_seconds", "One sync of one file of the journal"),
 ];
@@ -48,6 +50,10 @@ pub(crate) fn install(now: UnixTime) {
         } else {
             describe_counter!(name, what);
         }
+    }
+    // There from the beginning, so that the first ever is seen as a rise.
+    for name in ["tufstore_tables_loaded_total", "tufstore_states_loaded_total"] {
+        counter!(name).increment(0);
     }
     gauge!("process_start_time_seconds").set(float(u64::try_from(now.seconds()).unwrap_or(0)));
     gauge!("tufstore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -108,6 +114,9 @@ pub(crate) fn render(store: &Store) -> String {
         Err(error) => tracing::warn!(%error, "the store's state cannot be told"),
     }
     gauge!("tufstore_repositories").set(float(u64::try_from(store.repository_count()).unwrap_or(u64::MAX)));
+    let memory = store.memory_use();
+    gauge!("tufstore_table_memory_bytes").set(float(memory.tables));
+    gauge!("tufstore_document_memory_bytes").set(float(memory.documents));
     if let Some(open) = open_files() {
         gauge!("process_open_fds").set(float(open));
     }

@@ -237,8 +237,8 @@ pub struct ServerLimits {
     /// Bytes of all uploads, from the first that is received until they are answered. Verifying one takes several times
     /// its size beside, for as many as [`Self::publications`].
     pub bodies_bytes: usize,
-    /// About how many bytes of memory the documents of repositories may take. Those that nobody asked for lately are read
-    /// again when somebody does.
+    /// About how many bytes of memory tag tables and documents of repositories may take. Those that nobody asked for lately
+    /// are read again when somebody does.
     pub memory_bytes: usize,
     /// Publications that are verified or written at a time.
     pub publications: usize,

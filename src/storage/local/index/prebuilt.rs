@@ -121,8 +121,7 @@ impl PrebuiltRows {
             }
             shown += 1;
         };
-        let keys = [key(STANDING, repository), key(TABLE, repository)];
-        guarded(|| self.shared.index.kept(&keys, &mut visit))?;
+        guarded(|| self.shared.index.kept(&keys(repository), &mut visit))?;
         if shown == 1 {
             // A table that was lost would not be written again, since it counts as there.
             self.forget(repository);
@@ -232,7 +231,7 @@ impl Shared {
     fn rows(&self, changes: &[(RepositoryName, Change)]) -> Result<Rows, IndexError> {
         let mut rows = Rows::new();
         for (repository, Change { prebuilt, anew, .. }) in changes {
-            let [standing, table] = [STANDING, TABLE].map(|kind| key(kind, repository));
+            let [standing, table] = keys(repository);
             let Some(prebuilt) = prebuilt else {
                 rows.extend([(standing, None), (table, None)]);
                 continue;
@@ -254,10 +253,10 @@ impl Shared {
 /// A standing's row begins with its origin.
 const ORIGIN: usize = 32;
 
-fn key(kind: u8, repository: &RepositoryName) -> Vec<u8> {
-    let mut key = short_hash(repository.as_str()).to_vec();
-    key.push(kind);
-    key
+/// Of standing and table.
+fn keys(repository: &RepositoryName) -> [Vec<u8>; 2] {
+    let name = short_hash(repository.as_str());
+    [STANDING, TABLE].map(|kind| [name.as_slice(), &[kind]].concat())
 }
 
 /// The key that is kept, or one that is made now.

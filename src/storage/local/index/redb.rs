@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use redb::{Database, Durability, Range, ReadableDatabase, TableDefinition, WriteTransaction};
+use redb::{Database, Durability, Range, ReadOnlyTable, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use super::prebuilt::Rows;
 use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
@@ -10,11 +11,16 @@ use crate::terms::{Position, RoleName, Sha256, Version};
 /// An index in a redb database: a table of entries, and one of what is kept beside them.
 pub(crate) struct RedbIndex {
     file: PathBuf,
+    /// What is kept beside the entries, as it was after the last batch: opening a table takes longer than reading from it.
+    /// Closed before the database is.
+    kept: Mutex<Option<Arc<KeptTable>>>,
     /// `None` once a new one could not be made in its place.
     database: RwLock<Option<Database>>,
     /// Batches since the last that was synced.
     unsynced: Mutex<u32>,
 }
+
+type KeptTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("index");
 const KEPT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("prebuilt");
@@ -27,7 +33,8 @@ const SYNC_EVERY: u32 = 64;
 impl RedbIndex {
     pub(crate) fn open(file: &Path) -> Result<Self, IndexError> {
         let database = RwLock::new(Some(open(file)?));
-        let index = Self { file: file.to_owned(), database, unsynced: Mutex::default() };
+        let index =
+            Self { file: file.to_owned(), database, unsynced: Mutex::default(), kept: Mutex::default() };
         // A format that is not ours shows itself now, not at the first question.
         index.reached()?;
         Ok(index)
@@ -45,7 +52,9 @@ impl RedbIndex {
         let mut unsynced = self.unsynced.lock();
         *unsynced = (*unsynced + 1) % SYNC_EVERY;
         let sync = *unsynced == 0;
-        self.with(|database| {
+        // It would keep what this batch replaces.
+        self.kept.lock().take();
+        let written = self.with(|database| {
             let mut writing = database.begin_write()?;
             if sync {
                 writing.set_quick_repair(true);
@@ -54,7 +63,21 @@ impl RedbIndex {
             }
             batch(&writing)?;
             Ok(writing.commit()?)
-        })
+        });
+        // Whoever read meanwhile opened it as it was before.
+        self.kept.lock().take();
+        written
+    }
+
+    /// While `database` is not exchanged.
+    fn kept_table(&self, database: &Database) -> Result<Arc<KeptTable>, redb::Error> {
+        let mut kept = self.kept.lock();
+        if let Some(table) = &*kept {
+            return Ok(Arc::clone(table));
+        }
+        let table = Arc::new(database.begin_read()?.open_table(KEPT)?);
+        *kept = Some(Arc::clone(&table));
+        Ok(table)
     }
 
     /// All that begins with `prefix`, as it is now.
@@ -171,7 +194,7 @@ impl Index for RedbIndex {
 
     fn kept(&self, keys: &[Vec<u8>], visit: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
         self.with(|database| {
-            let table = database.begin_read()?.open_table(KEPT)?;
+            let table = self.kept_table(database)?;
             for key in keys {
                 let Some(value) = table.get(key.as_slice())? else { break };
                 visit(value.value());
@@ -190,6 +213,7 @@ impl Index for RedbIndex {
 
     fn clear(&self) -> Result<(), IndexError> {
         let mut database = self.database.write();
+        self.kept.lock().take();
         drop(database.take());
         place::discard(&self.file)?;
         *database = Some(open(&self.file)?);

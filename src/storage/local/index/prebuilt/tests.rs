@@ -178,7 +178,7 @@ fn a_table_is_written_only_where_its_tags_have_changed() {
     index.forget_prebuilt(&name("a"));
     index.keep_prebuilt(&name("a"), prebuilt(8, "other", &made));
     assert_eq!(settle(&index), (3, standing + 5));
-    kept.rows.lock().remove(&key(TABLE, &name("a")));
+    kept.rows.lock().remove(&keys(&name("a"))[1]);
     assert_eq!(read(&index, "a"), None);
     index.keep_prebuilt(&name("a"), prebuilt(8, "other", &made));
     assert_eq!(settle(&index), (4, standing + 5));
