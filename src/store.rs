@@ -157,8 +157,7 @@ impl Store {
 
     fn on(storage: Arc<dyn Storage>, options: Options) -> Self {
         let catalog = Arc::new(Catalog::new(HashKey::new(storage.hash_key()), storage.end(), options.memory));
-        let living = storage.heads().into_iter().filter(|(_, head)| !head.deleted);
-        catalog.add_cold(&living.map(|(repository, head)| (repository, head.position)).collect::<Vec<_>>());
+        catalog.add_cold(&storage.living());
         let publisher = Publisher {
             committer: Committer::new(Arc::clone(&storage), Arc::clone(&catalog)),
             loader: Loader { catalog, storage, limits: options.limits },

@@ -72,7 +72,7 @@ impl Storage for Double {
         outcomes
     }
 
-    fn heads(&self) -> Vec<(RepositoryName, Head)> {
+    fn living(&self) -> Vec<(RepositoryName, Position)> {
         Vec::new()
     }
 

@@ -204,8 +204,8 @@ impl Status {
 
 /// A store of publications. All calls may come from many threads at once.
 pub(crate) trait Storage: Send + Sync + 'static {
-    /// The head of every repository that has ever lived, deleted ones too, in any order.
-    fn heads(&self) -> Vec<(RepositoryName, Head)>;
+    /// Every repository that lives, and the position of its newest record, in any order.
+    fn living(&self) -> Vec<(RepositoryName, Position)>;
 
     /// The head of one repository. Memory only.
     fn head(&self, repository: &RepositoryName) -> Option<Head>;

@@ -4,6 +4,7 @@ mod counts;
 mod digest;
 mod name;
 mod role;
+mod text;
 mod time;
 
 pub use counts::{Incarnation, Position, Revision, Threshold, Version};

@@ -2,11 +2,10 @@ use core::fmt;
 use core::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A role of TUF: one of the four at the top, or a delegation below `targets`.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "TUF fixes the top-level roles; a new one must break every match"
@@ -97,17 +96,15 @@ impl FromStr for DelegationPath {
     }
 }
 
-impl TryFrom<String> for RoleName {
-    type Error = InvalidRoleName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl Serialize for RoleName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
-impl From<RoleName> for String {
-    fn from(role: RoleName) -> Self {
-        role.as_str().to_owned()
+impl<'de> Deserialize<'de> for RoleName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::text::parsed(deserializer)
     }
 }
 

@@ -80,7 +80,7 @@ fn decode<T: DeserializeOwned + Serialize, C: Config + Copy>(
     bytes: &[u8],
     config: C,
 ) -> Result<T, Undecodable> {
-    let Ok((value, used)) = bincode::serde::decode_from_slice::<T, C>(bytes, config) else {
+    let Ok((value, used)) = bincode::serde::borrow_decode_from_slice::<T, C>(bytes, config) else {
         return Err(Undecodable);
     };
     // A short integer may be written longer than it has to be, and nothing else in more than one way: so the value's own

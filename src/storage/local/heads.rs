@@ -31,6 +31,15 @@ impl Heads {
         self.0.read().iter().map(|(name, head)| (name.clone(), head.clone())).collect()
     }
 
+    /// Those whose newest record is no deletion.
+    pub(super) fn living(&self) -> Vec<(RepositoryName, Position)> {
+        let heads = self.0.read();
+        let mut living = Vec::with_capacity(heads.len());
+        let alive = heads.iter().filter(|(_, head)| !head.deleted);
+        living.extend(alive.map(|(name, head)| (name.clone(), head.position)));
+        living
+    }
+
     /// Takes a record that is in the journal; `Err` says why it cannot follow those before it.
     pub(super) fn follow(&self, header: &RecordHeader) -> Result<(), &'static str> {
         let mut heads = self.0.write();

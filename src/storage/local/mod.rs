@@ -247,8 +247,8 @@ impl LocalStorage {
 }
 
 impl Storage for LocalStorage {
-    fn heads(&self) -> Vec<(RepositoryName, Head)> {
-        self.heads.all()
+    fn living(&self) -> Vec<(RepositoryName, Position)> {
+        self.heads.living()
     }
 
     fn head(&self, repository: &RepositoryName) -> Option<Head> {

@@ -156,7 +156,7 @@ pub(super) fn holds_exactly<'a>(storage: &LocalStorage, records: impl IntoIterat
         }
     }
     assert_eq!(storage.end(), position);
-    assert_eq!(storage.heads().into_iter().collect::<HashMap<_, _>>(), heads);
+    assert_eq!(storage.heads.all().into_iter().collect::<HashMap<_, _>>(), heads);
     for ((repository, role, version), found) in newest {
         let by_version = Wanted::Version(role.clone(), version);
         assert_eq!(storage.find(&repository, &by_version).unwrap().as_ref(), Some(&found));
@@ -277,7 +277,7 @@ fn a_record_against_the_rules_is_refused_and_writes_nothing() {
         let outcomes = self::commit(&storage, vec![commit]);
         assert!(matches!(outcomes[0], Outcome::Unknown(StorageError::Bug(_))), "{outcomes:?}");
     }
-    assert_eq!((storage.end(), storage.heads().len()), (Position::START, 0));
+    assert_eq!((storage.end(), storage.heads.all().len()), (Position::START, 0));
     committed(&storage, Author::default().publish("a", 10));
 }
 
@@ -407,7 +407,7 @@ fn a_checkpoint_is_written_now_and_then_and_is_what_the_next_open_starts_from() 
     }
     let written = Checkpoint::read(&device).unwrap().unwrap();
     assert_eq!(written.end.position, storage.end());
-    assert_eq!(written.heads, storage.heads());
+    assert_eq!(written.heads, storage.heads.all());
     for length in [5, 900] {
         let commit = author.publish("b", length);
         records.push(commit.record.clone());
