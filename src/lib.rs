@@ -85,7 +85,8 @@
 //!
 //! Through the `metrics` facade, for whoever installs a recorder: `tufstore_commits_total` (counter),
 //! `tufstore_commit_seconds` (histogram; a group of commits, written and synced), `tufstore_sync_seconds` (histogram; one
-//! sync of one file). [`Store::status`] says the rest.
+//! sync of one file), `tufstore_tables_loaded_total` and `tufstore_states_loaded_total` (counters; repositories that were cold).
+//! [`Store::status`] and [`Store::memory_use`] say the rest.
 //!
 //! # Features
 //!
@@ -115,6 +116,11 @@ pub mod design {}
 #[doc(hidden)]
 #[expect(clippy::expect_used, reason = "only the fuzz targets call it")]
 pub mod fuzzing;
+
+#[cfg(feature = "measuring")]
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "only benchmarks use it")]
+pub mod measuring;
 
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
 pub use feed::{Change, ChangeKind, Changes};

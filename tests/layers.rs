@@ -32,7 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "crypto", "terms",
         ],
     ),
-    // Doors for the fuzz targets, there only when they are built.
+    // Doors for fuzz targets and benchmarks, there only when those are built.
+    ("measuring", &["storage", "terms"]),
     ("fuzzing", &["store", "recover", "storage", "metadata", "crypto", "terms"]),
 ];
 

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
 };
+use tufstore::measuring::Seam;
+use tufstore::terms::RepositoryName;
 use tufstore::{Options, Store, Upload};
 use tufstore_keys::SealedOnlineKeys;
 use tufstore_testkit::{NOW, Publisher, digest};
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args) {
                 .filter(|file| file.role().as_str() != "root")
                 .map(|file| file.bytes().len())
                 .sum();
+            keep("tufstore's storage alone", storage(folder.path(), &names, journal, each));
             keep("the disk, as many bytes at once", disk(folder.path(), journal, *count, each));
             keep("the processor, one verified and two signed", crypto(*count, each));
             for name in ["redb", "LMDB", "sled and fdatasync"] {
@@ -135,7 +138,7 @@ fn moved(publisher: &mut Publisher, tags: usize, count: usize) -> Upload {
 fn journal_bytes(tags: usize) -> usize {
     const PUBLICATIONS: usize = 64;
     let folder = tempfile::tempdir().unwrap();
-    let keys = std::sync::Arc::new(SealedOnlineKeys::in_memory().unwrap());
+    let keys = Arc::new(SealedOnlineKeys::in_memory().unwrap());
     let mut options = Options::default();
     options.online_keys = keys;
     let mut publisher = None;
@@ -176,6 +179,24 @@ fn together(count: usize, times: usize, work: impl Fn(usize, usize) + Sync) -> R
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// Records of random bytes, as large as a publication in the journal: prepared, written, and synced, one for each repository at once.
+fn storage(folder: &Path, names: &[RepositoryName], bytes: usize, times: usize) -> Run {
+    /// Around a document stand a group's header, a frame's, a record's.
+    const AROUND: usize = 300;
+    let place = folder.join("storage");
+    let seam = Seam::open(&place).unwrap();
+    let contents: Vec<Arc<[u8]>> =
+        (0..64).map(|_| (0..bytes.saturating_sub(AROUND)).map(|_| rand::random()).collect()).collect();
+    let mut run = together(1, times, |_, at| {
+        let ready = |name| seam.prepare(name, at as u64 + 1, Arc::clone(&contents[at % 64])).unwrap();
+        assert!(seam.commit(names.iter().map(ready).collect()));
+    });
+    drop(seam);
+    fs::remove_dir_all(&place).unwrap();
+    run.rate *= names.len() as f64;
+    run
 }
 
 fn disk(folder: &Path, bytes: usize, count: usize, times: usize) -> Run {

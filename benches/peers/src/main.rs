@@ -15,6 +15,7 @@ mod open;
 mod publish;
 mod questions;
 mod table;
+mod upload;
 
 use clap::{Parser, Subcommand};
 
@@ -43,6 +44,8 @@ enum What {
     Cold(cold::Args),
     /// Calls to a server over many connections, at a rate that is held.
     Hold(hold::Args),
+    /// Publications over HTTPS, and what each costs a server's processor.
+    Upload(upload::Args),
 }
 
 fn main() {
@@ -55,5 +58,6 @@ fn main() {
         What::Open(args) => open::run(&args),
         What::Cold(args) => cold::run(&args),
         What::Hold(args) => hold::run(&args),
+        What::Upload(args) => upload::run(&args),
     }
 }

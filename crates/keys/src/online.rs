@@ -1,5 +1,8 @@
 //! The keys that a server holds: derived until they sign, sealed in the journal from then on.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use aws_lc_rs::hkdf::Prk;
 use tufstore::crypto::{
     KeyAlgorithm, KeyId, OnlineKeyError, OnlineKeys, OnlineRole, OnlineScope, OnlineSignature, PublicKey,
@@ -15,15 +18,19 @@ use crate::sealing::{Sealer, derived, label};
 const DERIVED: [(KeyAlgorithm, &[u8]); 2] =
     [(KeyAlgorithm::Ed25519, b"ed25519"), (KeyAlgorithm::EcdsaP256, b"ecdsa-p256")];
 
-/// Online keys behind one master key. Holds nothing for any repository, so that asking for keys of endless names costs
-/// nothing.
+/// Online keys behind one master key. Holds nothing for a repository that has not signed, so that asking for keys of endless
+/// names costs nothing.
 pub struct SealedOnlineKeys {
     sealer: Sealer,
+    /// Those that have signed lately, at most [`LATELY`], by label and sealed bytes: opening one costs more than to sign.
+    opened: Mutex<HashMap<Vec<u8>, PrivateKey>>,
     /// One for each salt, the newest first.
     derivations: Vec<Prk>,
     /// Of keys that are handed out from now on.
     algorithm: (KeyAlgorithm, &'static [u8]),
 }
+
+const LATELY: usize = 1024;
 
 struct Unused {
     key: PrivateKey,
@@ -37,7 +44,7 @@ impl SealedOnlineKeys {
             .find(|(derived, _)| *derived == algorithm)
             .ok_or(KeyError::Unsupported { what: "online keys of this algorithm" })?;
         let sealer = Sealer::new(&master.sealing_secret()?)?;
-        Ok(Self { sealer, derivations: master.derivations(), algorithm })
+        Ok(Self { sealer, opened: Mutex::default(), derivations: master.derivations(), algorithm })
     }
 
     /// Behind a new random master key that is written nowhere: what it sealed is lost when it is dropped. For tests and
@@ -69,11 +76,24 @@ impl SealedOnlineKeys {
     }
 
     fn opened(&self, scope: OnlineScope<'_>, held: &SealedKey) -> Result<PrivateKey, OnlineKeyError> {
-        let secret = self.sealer.open(&label_of_sealed(scope, held.id), &held.sealed).map_err(|_| {
+        let label = label_of_sealed(scope, held.id);
+        let lately = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of both, since it opens for this scope alone.
+        let name = [label.as_slice(), &held.sealed].concat();
+        if let Some(key) = lately().get(&name) {
+            return Ok(key.clone());
+        }
+        let secret = self.sealer.open(&label, &held.sealed).map_err(|_| {
             OnlineKeyError::new("a sealed key was changed, or belongs to another master key or scope")
         })?;
-        PrivateKey::from_pkcs8(&secret)
-            .map_err(|source| OnlineKeyError::caused("a sealed key cannot be read", source))
+        let key = PrivateKey::from_pkcs8(&secret)
+            .map_err(|source| OnlineKeyError::caused("a sealed key cannot be read", source))?;
+        let mut lately = lately();
+        if lately.len() >= LATELY {
+            lately.clear();
+        }
+        lately.insert(name, key.clone());
+        Ok(key)
     }
 
     /// Whichever unused key has this id: of any algorithm, and of any salt that was not forgotten.

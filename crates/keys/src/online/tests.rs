@@ -126,12 +126,13 @@ fn a_sealed_key_that_was_changed_is_refused() {
     let keys = SealedOnlineKeys::in_memory().unwrap();
     let mut life = Life::of("a");
     let id = life.use_pending(&keys, OnlineRole::Timestamp);
+    // Whether it was opened before or not.
     for at in 0..life.held[0].sealed.len() {
         life.held[0].sealed[at] ^= 1;
         assert!(keys.sign(life.scope(OnlineRole::Timestamp), &[id], b"message").is_err(), "byte {at}");
         life.held[0].sealed[at] ^= 1;
+        assert!(keys.sign(life.scope(OnlineRole::Timestamp), &[id], b"message").is_ok());
     }
-    assert!(keys.sign(life.scope(OnlineRole::Timestamp), &[id], b"message").is_ok());
 }
 
 #[test]
@@ -143,6 +144,8 @@ fn a_sealed_key_opens_for_its_own_scope_and_master_alone() {
         let error = keys.sign(life.scope(role), &[id], b"message").unwrap_err();
         assert!(error.source().is_none());
     };
+    // It was opened before.
+    keys.sign(life.scope(OnlineRole::Timestamp), &[id], b"message").unwrap();
     let held = life.held.clone();
     refused(&keys, &Life { held: held.clone(), ..Life::of("b") }, OnlineRole::Timestamp, id);
     let later = Life { incarnation: Incarnation::new(2), held: held.clone(), ..Life::of("a") };
@@ -157,6 +160,18 @@ fn a_sealed_key_opens_for_its_own_scope_and_master_alone() {
     let mut renamed = held;
     renamed[0].id = other;
     refused(&keys, &Life { held: renamed, ..Life::of("a") }, OnlineRole::Timestamp, other);
+}
+
+#[test]
+fn keys_that_were_opened_do_not_pile_up() {
+    let keys = SealedOnlineKeys::in_memory().unwrap();
+    let lives = || (0..LATELY + 10).map(|number| Life::of(&format!("a{number}")));
+    for mut life in lives() {
+        let id = life.use_pending(&keys, OnlineRole::Timestamp);
+        keys.sign(life.scope(OnlineRole::Timestamp), &[id], b"message").unwrap();
+        assert!((1..=LATELY).contains(&keys.opened.lock().unwrap().len()));
+    }
+    assert!(keys.opened.lock().unwrap().len() < LATELY);
 }
 
 #[test]
