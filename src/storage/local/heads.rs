@@ -1,13 +1,19 @@
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
 use parking_lot::RwLock;
 
 use crate::storage::{Head, RecordHeader, RecordKind};
 use crate::terms::{Incarnation, Position, RepositoryName, Revision};
 
 /// The head of every repository that ever lived.
-#[derive(Debug, Default)]
-pub(super) struct Heads(RwLock<HashMap<RepositoryName, Head>>);
+#[derive(Debug)]
+pub(super) struct Heads(RwLock<HashMap<RepositoryName, Head, SeedableRandomState>>);
+
+/// Of the hashes of names, so that nobody can choose some that fall together.
+static SECRET: LazyLock<SharedSeed> = LazyLock::new(|| SharedSeed::from_u64(rand::random()));
 
 /// What a head needs to know of a record.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +26,11 @@ pub(super) struct Step {
 
 impl Heads {
     pub(super) fn new(heads: impl IntoIterator<Item = (RepositoryName, Head)>) -> Self {
-        Self(RwLock::new(heads.into_iter().collect()))
+        let heads = heads.into_iter();
+        let hasher = SeedableRandomState::with_seed(rand::random(), &SECRET);
+        let mut map = HashMap::with_capacity_and_hasher(heads.size_hint().0, hasher);
+        map.extend(heads);
+        Self(RwLock::new(map))
     }
 
     pub(super) fn get(&self, repository: &RepositoryName) -> Option<Head> {

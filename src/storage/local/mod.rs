@@ -201,7 +201,7 @@ fn open_journal(
             Err(error) => return Err(error),
         }
     }
-    let heads = Heads::default();
+    let heads = Heads::new([]);
     let scanned = Journal::scan(&**device, None, &mut |header| {
         match seen {
             Some(seen) if header.position == seen.position.next() && header.previous != seen.chain => {

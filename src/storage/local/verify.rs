@@ -91,7 +91,7 @@ impl LocalStorage {
             (self.heads.all(), end, segments)
         };
         let mut tally = Tally {
-            heads: Heads::default(),
+            heads: Heads::new([]),
             documents: Bag::default(),
             journal: &self.journal,
             recent: Recent::new(self.recent.most()),
