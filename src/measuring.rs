@@ -55,4 +55,12 @@ impl Seam {
         let outcomes = self.0.commit(group.into_iter().map(|Ready(prepared)| prepared).collect());
         outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_)))
     }
+
+    /// Cuts the journal's files to what is in them.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn close(&self) -> Result<(), StorageError> {
+        self.0.close()
+    }
 }

@@ -183,17 +183,25 @@ fn milliseconds(time: Duration) -> f64 {
 
 /// Records of random bytes, as large as a publication in the journal: prepared, written, and synced, one for each repository at once.
 fn storage(folder: &Path, names: &[RepositoryName], bytes: usize, times: usize) -> Run {
-    /// Around a document stand a group's header, a frame's, a record's.
-    const AROUND: usize = 300;
+    /// Around a document stand a group's header, and a frame's and a record's.
+    const GROUP: usize = 128;
+    const RECORD: usize = 305;
     let place = folder.join("storage");
     let seam = Seam::open(&place).unwrap();
-    let contents: Vec<Arc<[u8]>> =
-        (0..64).map(|_| (0..bytes.saturating_sub(AROUND)).map(|_| rand::random()).collect()).collect();
+    let contents: Vec<Arc<[u8]>> = (0..64)
+        .map(|_| (0..bytes.saturating_sub(RECORD + GROUP / names.len())).map(|_| rand::random()).collect())
+        .collect();
     let mut run = together(1, times, |_, at| {
         let ready = |name| seam.prepare(name, at as u64 + 1, Arc::clone(&contents[at % 64])).unwrap();
         assert!(seam.commit(names.iter().map(ready).collect()));
     });
-    drop(seam);
+    seam.close().unwrap();
+    let written: u64 = fs::read_dir(place.join("journal"))
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    let each = written as f64 / (names.len() * times) as f64;
+    assert!((each / bytes as f64 - 1.0).abs() < 0.1, "{each} bytes a record instead of {bytes}");
     fs::remove_dir_all(&place).unwrap();
     run.rate *= names.len() as f64;
     run
