@@ -207,6 +207,10 @@ fn tables_are_there_after_a_restart_without_their_documents() {
                 }
             }
             assert!(!any_documents(&store), "{kind:?} {memory}");
+            // Of 39 tags, the largest is.
+            let taken = store.memory_use();
+            assert!((1..=(memory / 4 * 3).max(43 * 64)).contains(&taken.tables), "{memory} {taken:?}");
+            assert_eq!(taken.documents, 0);
             assert!(found(&store.lookup(renewed.as_str(), "v0", expires).unwrap()).is_some());
             let after = store.lookup(renewed.as_str(), "v0", expires.after(Duration::from_nanos(1))).unwrap();
             assert!(matches!(after, Lookup::Expired { .. }), "{after:?}");

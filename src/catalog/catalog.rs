@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::State;
 use super::arrivals::Arrivals;
 use super::block::{Block, Content, Memories};
-use super::eviction::{Eviction, Hand};
+use super::eviction::Eviction;
 use super::memory::Memory;
 use super::prebuilt::Prebuilt;
 use super::resident::Resident;
@@ -51,10 +51,10 @@ impl Current {
 pub(crate) struct Catalog {
     pub(super) key: HashKey,
     pub(super) memories: Memories,
-    shards: Box<[Shard; SHARDS]>,
-    kept: Box<[Mutex<Kept>; SHARDS]>,
+    pub(super) shards: Box<[Shard; SHARDS]>,
+    pub(super) kept: Box<[Mutex<Kept>; SHARDS]>,
     resident: Mutex<Resident>,
-    eviction: Eviction,
+    pub(super) eviction: Eviction,
     arrivals: Arrivals,
 }
 
@@ -67,16 +67,13 @@ const COLDS: usize = 1024;
 /// Of the memory, how much of four parts tables may take that lookups need; documents take what these leave.
 const TABLES: u64 = 3;
 
-/// After how many slots whoever looks for a table that can go gives others their turn.
-const LOOKED_AT: u32 = 64;
-
 /// What a shard has beside what lookups read; also who may change that.
 #[derive(Debug, Default)]
-struct Kept {
+pub(super) struct Kept {
     /// Of living repositories.
     count: u32,
     /// Those that are in memory whole.
-    states: HashMap<RepositoryName, Arc<Current>>,
+    pub(super) states: HashMap<RepositoryName, Arc<Current>>,
 }
 
 /// How many bytes of memory something takes, about.
@@ -160,7 +157,7 @@ impl Catalog {
         self.kept.get(number(name)).unwrap_or(first).lock()
     }
 
-    fn name<'a>(&self, repository: &'a RepositoryName) -> NameText<'a> {
+    pub(super) fn name<'a>(&self, repository: &'a RepositoryName) -> NameText<'a> {
         NameText::new(repository.as_str(), &self.key)
     }
 
@@ -255,7 +252,7 @@ impl Catalog {
         None
     }
 
-    fn free(&self, block: Option<Block>) {
+    pub(super) fn free(&self, block: Option<Block>) {
         if let Some(block) = block {
             block.free(&self.memories);
         }
@@ -272,59 +269,6 @@ impl Catalog {
         }
         drop(resident);
         self.evict_tables(repository);
-    }
-
-    /// Lets go of tables while all together take more than they may; never of the one that came in last.
-    fn evict_tables(&self, last: &RepositoryName) {
-        if !self.eviction.is_too_much(self.table_bytes()) {
-            return;
-        }
-        let mut hand = self.eviction.hand.lock();
-        // At its first turn every one may stay because somebody asked it, at its second hardly.
-        let mut shards = 2 * SHARDS;
-        while shards > 0 && self.table_bytes() > self.eviction.most {
-            if !self.evict_next(&mut hand, last) {
-                *hand = Hand { shard: (hand.shard + 1) % SHARDS, slot: 0 };
-                shards -= 1;
-            }
-        }
-    }
-
-    /// Lets go of a table at most; `false` at the shard's end.
-    fn evict_next(&self, hand: &mut Hand, last: &RepositoryName) -> bool {
-        let Some((shard, kept)) = self.shards.get(hand.shard).zip(self.kept.get(hand.shard)) else {
-            return false;
-        };
-        let kept = kept.lock();
-        let end = shard.capacity().min(hand.slot.saturating_add(LOOKED_AT));
-        let is_end = hand.slot >= shard.capacity();
-        while hand.slot < end {
-            let number = hand.slot;
-            hand.slot += 1;
-            let Some(slot) = shard.taken(&self.memories.heads, number).filter(|slot| !slot.is_cold()) else {
-                continue;
-            };
-            if self.eviction.take_mark(hand.shard, slot) {
-                continue;
-            }
-            let Ok(repository) = slot.block().name(&self.memories).parse::<RepositoryName>() else {
-                continue;
-            };
-            // Views and publications use it; when they do not any more, its state is let go.
-            if repository == *last || kept.states.contains_key(&repository) {
-                continue;
-            }
-            let name = self.name(&repository);
-            let position = slot.block().position(&self.memories);
-            let cold = Block::write_cold(&self.memories, &[(name, position)]).into_iter().next();
-            if let Some(cold) = cold {
-                shard.replace(&self.memories.heads, number, Slot::new(&name, cold, true));
-                drop(kept);
-                self.free(Some(slot.block()));
-            }
-            return true;
-        }
-        !is_end
     }
 
     /// What lookups need stays.

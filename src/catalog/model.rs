@@ -3,8 +3,8 @@
 //! It runs one step after the other, so that what is shown here is the protocol of counts, slots and memory, not the order in
 //! which processors make stores visible: of that the fences in `shard` and `memory` tell. Mutations that were tried against
 //! these tests, and each was caught: believing what was read without looking at the count again, giving memory back before the
-//! slot that names it is replaced, writing freshness or moving slots without counting, and keeping states behind another lock than
-//! the slots.
+//! slot that names it is replaced, writing freshness or moving slots without counting, keeping states behind another lock than
+//! the slots, and showing a prebuilt table without another look whether it is still wanted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
