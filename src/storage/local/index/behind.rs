@@ -225,10 +225,10 @@ impl Behind {
 
     /// Applies and flushes everything that was noted.
     pub(crate) fn settle(&self) -> Result<(), IndexError> {
+        self.shared.apply_all(self.thread.is_some());
         if let Some(rows) = &self.prebuilt {
             rows.settle();
         }
-        self.shared.apply_all(self.thread.is_some());
         self.shared.ask(Index::flush)
     }
 

@@ -19,6 +19,8 @@ use crate::terms::RepositoryName;
 
 /// For how long is gathered.
 const GATHER: Duration = Duration::from_secs(5);
+/// For how long what comes too early waits.
+const SOON: Duration = Duration::from_millis(50);
 /// How many bytes are gathered at most before they are written.
 const MUCH: usize = 32 << 20;
 /// How many bytes may wait; what comes beyond is not kept.
@@ -73,6 +75,18 @@ struct Change {
 impl Change {
     fn bytes(&self) -> usize {
         EACH + self.prebuilt.as_ref().map_or(0, |prebuilt| prebuilt.bytes)
+    }
+}
+
+impl Pending {
+    /// Nothing is left to do for these, unless others came.
+    fn done(&mut self, changes: &[(RepositoryName, Change)]) {
+        for (repository, change) in changes {
+            if self.changes.get(repository).is_some_and(|now| now.number == change.number) {
+                self.changes.remove(repository);
+                self.bytes -= change.bytes();
+            }
+        }
     }
 }
 
@@ -186,21 +200,34 @@ impl Shared {
             }
             let changes: Vec<_> =
                 pending.changes.iter().map(|(name, change)| (name.clone(), change.clone())).collect();
-            let ending = pending.ending;
+            let (hurried, ending) = (pending.hurried, pending.ending);
             drop(pending);
             if changes.is_empty() && ending {
                 return;
             }
-            self.write(changes);
+            let left = self.write(changes);
             let mut pending = self.pending.lock();
+            if hurried || ending {
+                // Nobody waits for what the index does not take.
+                pending.done(&left);
+            } else if !left.is_empty() {
+                self.work.wait_for(&mut pending, SOON);
+            }
             pending.hurried = pending.hurried && !pending.changes.is_empty();
             drop(pending);
             self.done.notify_all();
         }
     }
 
-    /// In steps. What is written stays visible as pending until it is.
-    fn write(&self, changes: Vec<(RepositoryName, Change)>) {
+    /// In steps. What is written stays visible as pending until it is. Returns those that are too early: an index that a table
+    /// is in has reached its publication, so that it is found out if it is of another journal.
+    fn write(&self, changes: Vec<(RepositoryName, Change)>) -> Vec<(RepositoryName, Change)> {
+        let reached = guarded(|| self.index.reached()).ok().flatten().map(|reached| reached.position);
+        let is_early = |change: &Change| {
+            change.prebuilt.as_ref().is_some_and(|prebuilt| Some(prebuilt.position) > reached)
+        };
+        let (early, changes): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|(_, change)| is_early(change));
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
             let mut bytes = 0;
@@ -218,13 +245,9 @@ impl Shared {
                 tracing::warn!(%error, "tables could not be kept; they will be made from documents");
             }
             let mut pending = self.pending.lock();
-            for (repository, change) in some {
-                if pending.changes.get(&repository).is_some_and(|now| now.number == change.number) {
-                    pending.changes.remove(&repository);
-                    pending.bytes -= change.bytes();
-                }
-            }
+            pending.done(&some);
         }
+        early
     }
 
     /// What has to be written for some changes.

@@ -42,12 +42,19 @@ fn of(position: u64, table: &str) -> (String, String) {
 }
 
 #[cfg(any(feature = "sled", feature = "redb"))]
+fn reach(index: &Behind, position: u64) {
+    index.note(Vec::new(), Reached { position: Position::new(position), chain: [7; 32] });
+    index.settle().unwrap();
+}
+
+#[cfg(any(feature = "sled", feature = "redb"))]
 fn keeps_what_was_prebuilt(kind: IndexKind) {
     let folder = tempfile::tempdir().unwrap();
     let open = || Behind::open(folder.path(), Some(kind)).unwrap();
     let made = Arc::new(AtomicUsize::new(0));
     let index = open();
     let key = index.hash_key();
+    reach(&index, 9);
     index.keep_prebuilt(&name("a"), prebuilt(2, "first", &made));
     index.keep_prebuilt(&name("b"), prebuilt(3, "other", &made));
     for _ in 0..2 {
@@ -67,6 +74,7 @@ fn keeps_what_was_prebuilt(kind: IndexKind) {
     // The key outlives all else that is emptied.
     index.clear().unwrap();
     assert_eq!(read(&index, "a"), None);
+    reach(&index, 9);
     index.keep_prebuilt(&name("a"), prebuilt(6, "second", &made));
     drop(index);
     let index = open();
@@ -98,6 +106,8 @@ struct Kept {
     rows: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
     written: AtomicUsize,
     fails: Mutex<bool>,
+    /// How far from where it would be it stays.
+    short: AtomicUsize,
 }
 
 impl Index for Kept {
@@ -123,7 +133,8 @@ impl Index for Kept {
         Ok(())
     }
     fn reached(&self) -> Result<Option<Reached>, IndexError> {
-        Ok(None)
+        let position = Position::new(9 - u64::try_from(self.short.load(Ordering::SeqCst)).unwrap());
+        Ok(Some(Reached { position, chain: [7; 32] }))
     }
     fn apply(&self, _: &[Entry], _: Reached) -> Result<(), IndexError> {
         Ok(())
@@ -200,13 +211,33 @@ fn what_cannot_be_written_is_left_and_nobody_waits_for_ever() {
 }
 
 #[test]
+fn no_table_is_there_before_the_index_has_reached_its_publication() {
+    let kept = Arc::new(Kept::default());
+    let index = Behind::on(kept.clone());
+    kept.short.store(5, Ordering::SeqCst);
+    index.keep_prebuilt(&name("a"), prebuilt(4, "first", &Arc::default()));
+    index.keep_prebuilt(&name("b"), prebuilt(5, "other", &Arc::default()));
+    assert_eq!(read(&index, "b"), Some(of(5, "other")));
+    index.settle().unwrap();
+    assert_eq!((read(&index, "a"), read(&index, "b")), (Some(of(4, "first")), None));
+    // Whoever is not in a hurry waits for the index.
+    let rows = PrebuiltRows { shared: shared(kept.clone()), thread: None };
+    rows.keep(&name("b"), prebuilt(5, "other", &Arc::default()));
+    let pending = || rows.shared.pending.lock().changes.clone().into_iter().collect::<Vec<_>>();
+    assert_eq!(rows.shared.write(pending()).len(), 1);
+    assert_eq!(pending().len(), 1);
+    kept.short.store(4, Ordering::SeqCst);
+    assert_eq!((rows.shared.write(pending()).len(), pending().len()), (0, 0));
+    assert_eq!(read(&index, "b"), Some(of(5, "other")));
+}
+
+fn shared(index: Arc<dyn Index>) -> Arc<Shared> {
+    Arc::new(Shared { index, pending: Mutex::default(), work: Condvar::new(), done: Condvar::new() })
+}
+
+#[test]
 fn what_is_too_much_is_not_gathered() {
-    let shared = Shared {
-        index: Arc::new(MemoryIndex::default()),
-        pending: Mutex::default(),
-        work: Condvar::new(),
-        done: Condvar::new(),
-    };
+    let shared = shared(Arc::new(MemoryIndex::default()));
     let large =
         |position| Prebuilt { bytes: TOO_MUCH / 2 - EACH, ..prebuilt(position, "large", &Arc::default()) };
     let pending = || {
