@@ -242,6 +242,49 @@ fn a_table_that_a_crash_left_behind_is_made_once() {
     }
 }
 
+#[cfg(feature = "redb")]
+#[test]
+fn a_table_that_was_damaged_is_found_and_made_anew() {
+    const ROWS: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("prebuilt");
+    let folder = tempfile::tempdir().unwrap();
+    let open = || open(folder.path(), u64::MAX);
+    fill(&open());
+    let change = |change: &dyn Fn(&mut Vec<u8>)| {
+        let database = redb::Database::open(folder.path().join("index/redb")).unwrap();
+        let writing = database.begin_write().unwrap();
+        let mut rows = writing.open_table(ROWS).unwrap();
+        let tables: Vec<_> = redb::ReadableTable::iter(&rows)
+            .unwrap()
+            .map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).unwrap())
+            .filter(|(key, _)| key.len() == 17 && key.ends_with(b"t"))
+            .collect();
+        assert_eq!(tables.len(), REPOSITORIES);
+        for (key, mut value) in tables {
+            change(&mut value);
+            rows.insert(key.as_slice(), value.as_slice()).unwrap();
+        }
+        drop(rows);
+        writing.commit().unwrap();
+    };
+    for damage in [0, 40, 300] {
+        change(&|value| {
+            let at = damage.min(value.len() - 1);
+            value[at] ^= 4;
+        });
+        let store = open();
+        let findings = store.verify(&mut |_| {}).unwrap().findings;
+        assert_eq!(findings.len(), REPOSITORIES, "{findings:?}");
+        looks_up(&store, |_| 0);
+        assert!(any_documents(&store));
+        drop(store);
+        // As it was left.
+        let store = open();
+        assert!(store.verify(&mut |_| {}).unwrap().findings.is_empty());
+        looks_up(&store, |_| 0);
+        assert!(!any_documents(&store));
+    }
+}
+
 /// Of a folder, whoever has it open.
 #[cfg(any(feature = "redb", feature = "sled"))]
 fn copy(from: &Path, to: &Path) {
