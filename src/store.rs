@@ -39,7 +39,8 @@ pub struct Options {
     /// About how many bytes of memory tag tables and documents may take, 256 MiB by default. Above it, what nobody asked for
     /// lately is let go, and read again when somebody does: first documents, then tables, which may have three quarters of it
     /// for themselves. Lookups need tables only, at some 70 bytes a tag. Beside it, 32 MiB hold what the next publications
-    /// are stored as differences to, and up to 64 MiB of tables wait a few seconds to be kept in the index.
+    /// are stored as differences to, and up to 64 MiB of tables wait a few seconds to be kept in the index. Where the index is
+    /// in memory, tables that were let go are made from documents again, which takes longer.
     pub memory: u64,
     /// Which key-value store holds the index. By default the one that is there; in a new store, redb.
     pub index: Option<IndexKind>,
