@@ -231,7 +231,7 @@ fn a_table_that_a_crash_left_behind_is_made_once() {
     publishers[5].publish(&store).unwrap();
     // As after a power cut at this moment: tables are not written for some seconds.
     let crashed = folder.path().join("crashed");
-    copy(&folder.path().join("running"), &crashed);
+    tufstore_testkit::copy(&folder.path().join("running"), &crashed);
     let rounds = |number: usize| usize::from(number == 5);
     let is_in_memory =
         |store: &Store, number: usize| store.view_in_memory(&name(number).parse().unwrap()).is_ok();
@@ -282,20 +282,6 @@ fn a_table_that_was_damaged_is_found_and_made_anew() {
         assert!(store.verify(&mut |_| {}).unwrap().findings.is_empty());
         looks_up(&store, |_| 0);
         assert!(!any_documents(&store));
-    }
-}
-
-/// Of a folder, whoever has it open.
-#[cfg(any(feature = "redb", feature = "sled"))]
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
     }
 }
 

@@ -7,13 +7,11 @@
 #[path = "recovery/workload.rs"]
 mod workload;
 
-use std::path::Path;
-
 use tufstore::storage::device::Device;
 use tufstore::terms::{Position, RepositoryName};
 use tufstore::{PublishError, StorageError, Store, Upload};
 use tufstore_testkit::device::{CrashDevice, Fault, Refusal, Survival};
-use tufstore_testkit::{NOW, Publisher};
+use tufstore_testkit::{NOW, Publisher, copy};
 
 use workload::{Everything, Played, Step, WORKLOAD, everything, open, options};
 
@@ -325,18 +323,6 @@ fn every_part_of_the_last_segment_opens_as_a_prefix_or_is_refused() {
         }
     }
     assert!(prefixes.len() >= 2, "{prefixes:?}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }
 
 #[test]

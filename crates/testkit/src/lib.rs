@@ -39,7 +39,7 @@ pub mod model;
 pub use forge::{CompleteParts, Forge, ForgedFile, ForgedKey, ForgedSigners};
 pub use publisher::Publisher;
 pub use seed::{NOW, SeededOnlineKeys, digest, seeded_key};
-pub use store::{Observed, ObservedRepository, files, observe};
+pub use store::{Observed, ObservedRepository, copy, files, observe};
 
 /// The one place where the test kit gives up.
 #[track_caller]

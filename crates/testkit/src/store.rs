@@ -132,3 +132,21 @@ pub fn files(folder: &Path) -> BTreeMap<String, Sha256> {
     }
     found
 }
+
+/// Copies a folder whole, whoever has it open: as a process that is killed at this moment would leave it.
+///
+/// # Panics
+/// If something cannot be read or written.
+#[track_caller]
+pub fn copy(from: &Path, to: &Path) {
+    must("making a folder", std::fs::create_dir_all(to));
+    for entry in must("listing a folder", std::fs::read_dir(from)) {
+        let entry = must("listing a folder", entry);
+        let there = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &there);
+        } else {
+            must("copying a file", std::fs::copy(entry.path(), there));
+        }
+    }
+}

@@ -85,7 +85,7 @@ fn a_delegation_removed_and_added_again_works_with_the_same_key() {
     assert_eq!(served.client().list(NAME), pairs(&[("v1", "targets")]));
     author.run(&["delegation", "add", "-p", NAME, RELEASES, &certificate, "--all-paths"]).ok();
     let fresh = served.client();
-    crate::tags::copy(&alice.path("trust/private"), &fresh.path("trust/private"));
+    tufstore_testkit::copy(&alice.path("trust/private"), &fresh.path("trust/private"));
     add(&fresh, "v3", RELEASES);
     let seen = sorted(served.client().list(NAME));
     assert!(seen.contains(&("v3".to_owned(), RELEASES.to_owned())), "{seen:?}");

@@ -98,7 +98,7 @@ fn who_comes_second_is_refused_and_succeeds_again() {
     author.begin(NAME, "v1");
     // The same author on another machine: the same keys, and a cache of its own.
     let second = served.client();
-    copy(&author.path("trust/private"), &second.path("trust/private"));
+    tufstore_testkit::copy(&author.path("trust/private"), &second.path("trust/private"));
     assert_eq!(second.list(NAME), tags(&[("v1", "targets")]));
     let file = second.write("content", b"two");
     second.run(&["add", NAME, "v2", &file]).ok();
@@ -152,12 +152,4 @@ fn a_deleted_repository_is_gone_and_can_be_begun_anew() {
     another.begin(NAME, "v2");
     assert_eq!(served.client().list(NAME), tags(&[("v2", "targets")]));
     reader.run(&["list", NAME]).fails("could not rotate trust to a new trusted root");
-}
-
-pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
