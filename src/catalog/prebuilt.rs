@@ -122,8 +122,8 @@ impl TagTable {
         let Some(prebuilt) = Prebuilt::read(self.key(), repository, standing, table) else {
             return Err("its prebuilt table is damaged; tags are read from its documents instead".to_owned());
         };
-        let is_same = standing == self.standing(repository, position) && table == self.encoded();
-        if prebuilt.position == position && !is_same {
+        let is_same = || standing == self.standing(repository, position) && table == self.encoded();
+        if prebuilt.position == position && !is_same() {
             return Err("its prebuilt table is not what the signatures say".to_owned());
         }
         Ok(())
