@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Quickstart(Quickstart),
     Serve(Serve),
     Replay(Replay),
+    Stress(Stress),
     Import(Import),
     Lookup(Lookup),
     Tags(Tags),
@@ -215,6 +216,39 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) publishers: u16,
     /// Append a line `<repository> <position> <revision>` to FILE after each publication that is acknowledged as durable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) acks: Option<PathBuf>,
+}
+
+/// Publish for some time, and write down what was acknowledged: for tests.
+///
+/// Signs real publications of many repositories with keys of its own, and publishes them as fast as they are taken.
+/// After each acknowledgement, and never before, it appends a line `<repository> <position> <role> <version> <sha256>` to
+/// the file of acknowledgements for each file that is durable now. Kill it, cut the power, fill the disk: `tufstore verify
+/// --acks` then says whether the store has all of it. Started again on the same store, it goes on.
+///
+/// The keys folder holds keys that are not encrypted, as that of a replay does.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore stress --data store --publishers 8 --repositories 100 --seconds 60 --acks acks
+  tufstore verify store --acks acks")]
+pub(crate) struct Stress {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Where the keys are kept [default: the data folder's name with `.keys` after it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// How many threads publish, each to repositories of its own
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) publishers: u16,
+    /// How many repositories are published to
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) repositories: u32,
+    /// How long
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Append to FILE what was acknowledged
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,
 }
@@ -426,7 +460,8 @@ impl From<IndexKind> for tufstore::IndexKind {
 #[command(after_help = "\
 Examples:
   tufstore verify store
-  tufstore verify --data store --output json")]
+  tufstore verify --data store --output json
+  tufstore verify store --acks acks            # and everything that `tufstore stress` was told is durable")]
 pub(crate) struct Verify {
     /// The store's folder; goes before --data
     #[arg(value_name = "DIR", required_unless_present = "data")]
@@ -434,6 +469,9 @@ pub(crate) struct Verify {
     /// The store's folder
     #[arg(long, value_name = "DIR", env = "TUFSTORE_DATA")]
     pub(crate) data: Option<PathBuf>,
+    /// And see that all documents which this file says were acknowledged are there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) acks: Option<PathBuf>,
 }
 
 /// Write a completion script for a shell to standard output.

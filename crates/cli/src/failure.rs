@@ -14,6 +14,9 @@ use crate::trace::TraceError;
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// A file of acknowledgements has something else in it.
+    #[error("line {number} of {} is no acknowledgement of a document", path.display())]
+    AcksLine { path: PathBuf, number: u64 },
     /// The server that has the store open could not be asked.
     #[error("the server could not be asked")]
     Ask(#[from] AskError),
@@ -134,7 +137,8 @@ impl Failure {
             },
             // Who reads only the beginning has what they wanted.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            Self::Ask(_)
+            Self::AcksLine { .. }
+            | Self::Ask(_)
             | Self::Connect { .. }
             | Self::File { .. }
             | Self::ImportRefused { .. }
@@ -167,7 +171,8 @@ impl Failure {
             | Self::Settings(_)
             | Self::Start(_)
             | Self::Storage { .. } => Fault::Operator,
-            Self::Ask(_)
+            Self::AcksLine { .. }
+            | Self::Ask(_)
             | Self::File { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
@@ -193,6 +198,7 @@ impl Failure {
     /// The next step that helps.
     pub(crate) fn what_to_do(&self) -> Option<&'static str> {
         match self {
+            Self::AcksLine { .. } => Some("give the file that `tufstore stress --acks` wrote"),
             Self::Ask(_) => Some("see that the server still runs, and what it logged; then try again"),
             Self::Connect { source: ConnectError::Io(_), .. } => {
                 Some("ask as the user that the server runs as, or stop the server")

@@ -1,5 +1,6 @@
 //! `tufstore`: a trust store on the command line. No logic of its own: arguments in, the engine's answers out.
 
+mod acks;
 mod args;
 mod clock;
 mod commands;

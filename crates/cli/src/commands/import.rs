@@ -71,9 +71,9 @@ impl SetRow {
         Self {
             position: Some(receipt.position),
             revision: Some(receipt.revision),
-            documents: receipt.documents,
+            documents: u64::try_from(receipt.documents.len()).unwrap_or(u64::MAX),
             warnings: receipt.warnings,
-            ..Self::new(timestamp, if receipt.documents == 0 { KNOWN } else { TAKEN })
+            ..Self::new(timestamp, if receipt.documents.is_empty() { KNOWN } else { TAKEN })
         }
     }
 }

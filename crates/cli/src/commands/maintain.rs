@@ -1,15 +1,19 @@
 //! What an operator asks of a whole store.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tufstore::StorageError;
 use tufstore::terms::RepositoryName;
-use tufstore_server::admin::{self, FindingEntry, Question, Reindex, Status, StatusEntry, Verify};
+use tufstore_server::admin::{
+    self, Acknowledged, FindingEntry, Holds, Question, Reindex, Status, StatusEntry, Verify,
+};
 
-use crate::args;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::store::{self, Reached};
+use crate::{acks, args};
 
 #[derive(Serialize)]
 struct Reindexed {
@@ -90,14 +94,25 @@ impl Serving {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Verified {
     sound: bool,
     records: u64,
     documents: u64,
     repositories: u64,
     tags: u64,
+    /// Against the file of acknowledgements, if one was given.
+    acknowledged: Option<AcknowledgedRow>,
     findings: Vec<FindingRow>,
+}
+
+#[derive(Default, Serialize)]
+struct AcknowledgedRow {
+    documents: u64,
+    whole: u64,
+    /// Of lives that ended since.
+    ended: u64,
+    lost: u64,
 }
 
 #[derive(Serialize)]
@@ -111,9 +126,13 @@ struct FindingRow {
 /// `tufstore verify`
 pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure> {
     let folder = args.folder.as_ref().or(args.data.as_ref()).cloned().unwrap_or_default();
+    let acknowledged = args.acks.as_deref().map(acks::read).transpose()?;
     let verified = match store::reach(&folder) {
         Ok(store) => {
-            let verified = Verified::from(asked(&store, Verify {})?);
+            let mut verified = Verified::from(asked(&store, Verify {})?);
+            if let Some(acknowledged) = acknowledged {
+                verified.hold(&store, acknowledged)?;
+            }
             // Whether it can be closed cleanly says nothing about what was found.
             if let Err(failure) = store.close() {
                 output::failure(&failure);
@@ -142,17 +161,56 @@ impl Verified {
         };
         let what_to_do = what_to_do(&place);
         let finding = FindingRow { repository, place, finding: output::chain(error), what_to_do };
-        Self { sound: false, records: 0, documents: 0, repositories: 0, tags: 0, findings: vec![finding] }
+        Self { findings: vec![finding], ..Self::default() }
+    }
+
+    /// Compares the store with what it acknowledged.
+    fn hold(
+        &mut self,
+        store: &Reached,
+        acknowledged: BTreeMap<RepositoryName, Vec<Acknowledged>>,
+    ) -> Result<(), Failure> {
+        let mut row = AcknowledgedRow::default();
+        for (repository, documents) in acknowledged {
+            row.documents += count(documents.len());
+            let held = asked(store, Holds { repository: repository.clone(), documents })?;
+            row.whole += held.whole;
+            row.ended += held.ended;
+            row.lost += count(held.lost.len());
+            self.findings.extend(held.lost.into_iter().map(|lost| {
+                let Acknowledged { position, role, version, .. } = lost.document;
+                let finding = format!("{role} of version {version} was acknowledged: {}", lost.finding);
+                let place = format!("position {position}");
+                FindingRow {
+                    repository: Some(repository.clone()),
+                    what_to_do: what_to_do(&place),
+                    place,
+                    finding,
+                }
+            }));
+        }
+        self.acknowledged = Some(row);
+        self.sound = self.findings.is_empty();
+        Ok(())
     }
 
     fn text(&self) -> String {
-        let mut text = output::facts(&[
+        let mut facts = vec![
             ("records", output::number(self.records)),
             ("documents", output::number(self.documents)),
             ("repositories", output::number(self.repositories)),
             ("tags", output::number(self.tags)),
-            ("sound", if self.sound { "yes" } else { "NO" }.to_owned()),
-        ]);
+        ];
+        if let Some(acknowledged) = &self.acknowledged {
+            let AcknowledgedRow { documents, whole, ended, lost } = acknowledged;
+            let [documents, whole, ended, lost] = [documents, whole, ended, lost].map(|n| output::number(*n));
+            facts.push(("acknowledged documents", documents));
+            facts.push(("of these, whole", whole));
+            facts.push(("of lives that ended since", ended));
+            facts.push(("lost", lost));
+        }
+        facts.push(("sound", if self.sound { "yes" } else { "NO" }.to_owned()));
+        let mut text = output::facts(&facts);
         for FindingRow { repository, place, finding, what_to_do } in &self.findings {
             let of = repository.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
             text = format!("{text}\n\n{place}{of}: {finding}\n  what to do: {what_to_do}");
@@ -165,7 +223,8 @@ impl From<admin::Verified> for Verified {
     fn from(report: admin::Verified) -> Self {
         let admin::Verified { records, documents, repositories, tags, findings, .. } = report;
         let findings: Vec<_> = findings.into_iter().map(FindingRow::from).collect();
-        Self { sound: findings.is_empty(), records, documents, repositories, tags, findings }
+        let sound = findings.is_empty();
+        Self { sound, records, documents, repositories, tags, acknowledged: None, findings }
     }
 }
 
@@ -175,6 +234,10 @@ impl From<FindingEntry> for FindingRow {
         let FindingEntry { repository, place, what, .. } = finding;
         Self { repository, place, finding: what, what_to_do }
     }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// The index can be made anew from the journal; the journal is the truth, and comes back only from a backup.

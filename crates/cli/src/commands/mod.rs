@@ -11,6 +11,7 @@ mod quickstart;
 mod replay;
 mod repositories;
 mod serve;
+mod stress;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Quickstart(args) => quickstart::quickstart(args, output),
         Command::Serve(args) => serve::serve(args, output),
         Command::Replay(args) => replay::replay(args, output),
+        Command::Stress(args) => stress::stress(args, output),
         Command::Import(args) => import::import(args, output),
         Command::Lookup(args) => lookup::lookup(args, output),
         Command::Tags(args) => lookup::tags(args, output),

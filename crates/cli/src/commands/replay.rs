@@ -1,7 +1,5 @@
 //! A trace, published into a store.
 
-use std::fs::OpenOptions;
-
 use parking_lot::Mutex;
 use serde::Serialize;
 use tufstore::Options;
@@ -12,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{self, Output, number, per_second, rate};
 use crate::replay::{KeysFolder, Plan, Player, check};
 use crate::trace::TraceReader;
-use crate::{args, store};
+use crate::{acks, args, store};
 
 /// What was done, and how fast.
 #[derive(Serialize)]
@@ -33,17 +31,8 @@ struct Replayed {
 pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure> {
     let data = &args.store.data;
     let plan = Plan::read(TraceReader::open(&args.trace)?)?;
-    let keys = match &args.keys {
-        Some(folder) => KeysFolder::open_or_make(folder, data)?,
-        None => KeysFolder::open_or_make(&KeysFolder::beside(data)?, data)?,
-    };
-    let acks = match &args.acks {
-        Some(path) => {
-            let opened = OpenOptions::new().create(true).append(true).open(path);
-            Some(Mutex::new(opened.map_err(Failure::file(format!("opening {}", path.display())))?))
-        }
-        None => None,
-    };
+    let keys = KeysFolder::named_or_beside(args.keys.as_deref(), data)?;
+    let acks = args.acks.as_deref().map(acks::append_to).transpose()?.map(Mutex::new);
     let store = store::reach_or_make(data, Options::default().with_online_keys(keys.online()?))?;
 
     let publications = plan.publications();

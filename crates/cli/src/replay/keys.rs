@@ -45,6 +45,14 @@ impl KeysFolder {
         Ok(Self(folder.to_owned()))
     }
 
+    /// The keys in `named`, or in the folder beside the data folder if none is named.
+    pub(crate) fn named_or_beside(named: Option<&Path>, data: &Path) -> Result<Self, Failure> {
+        match named {
+            Some(folder) => Self::open_or_make(folder, data),
+            None => Self::open_or_make(&Self::beside(data)?, data),
+        }
+    }
+
     /// What the store signs with; made where nothing is yet.
     pub(crate) fn online(&self) -> Result<SealedOnlineKeys, Failure> {
         let (master, opener) = (self.0.join(MASTER), self.0.join(OPENER));

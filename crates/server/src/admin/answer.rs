@@ -1,7 +1,7 @@
 //! The answers, each on a store that is open.
 
 use tufstore::metadata::write::key_type;
-use tufstore::terms::{RepositoryName, Revision, RoleName, UnixTime};
+use tufstore::terms::{RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{
     Change, ChangeKind, CompleteSet, DeleteError, IndexKind, MirrorError, PublishError, Stage, Store, Upload,
     View, Which,
@@ -10,8 +10,8 @@ use tufstore::{
 use super::question::{
     Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Current, CurrentFile, Delete, Deleted,
     DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror, PublicKeyEntry, Publish, Question,
-    Receipt, ReceiptEntry, Reindex, Reindexed, Repositories, RepositoryEntry, Show, Status, StatusEntry,
-    TagEntry, Tags, Verified, Verify,
+    Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Show, Status,
+    StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 use super::{Kind, Progress, Refusal};
 use crate::text::chain;
@@ -195,15 +195,21 @@ impl From<&tufstore::Receipt> for ReceiptEntry {
             position: receipt.position,
             incarnation: receipt.incarnation,
             revision: receipt.revision,
-            documents: count(receipt.documents.len()),
+            documents: receipt.documents.iter().cloned().map(ReceiptFile::from).collect(),
             warnings: receipt.warnings.iter().map(|warning| chain(warning)).collect(),
         }
     }
 }
 
+impl From<(RoleName, Version, Sha256)> for ReceiptFile {
+    fn from((role, version, sha256): (RoleName, Version, Sha256)) -> Self {
+        Self { role, version, sha256 }
+    }
+}
+
 impl Question for Receipt {
     /// Whether it was, and the version of the newest timestamp; none where the repository does not live.
-    type Answer = Option<(bool, tufstore::terms::Version)>;
+    type Answer = Option<(bool, Version)>;
 
     fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
         let failed = |error| Refusal::storage("reading what the store has", &error);

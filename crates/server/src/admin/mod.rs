@@ -12,6 +12,7 @@
 
 mod answer;
 mod connection;
+mod holds;
 mod line;
 mod question;
 mod refusal;
@@ -21,10 +22,10 @@ mod tests;
 
 pub use connection::{AskError, ConnectError, Connection};
 pub use question::{
-    Ask, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Current, CurrentFile, Delete, Deleted,
-    DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror, PublicKeyEntry, Publish, Question,
-    Receipt, ReceiptEntry, Reindex, Reindexed, Repositories, RepositoryEntry, Show, Status, StatusEntry,
-    TagEntry, Tags, Verified, Verify,
+    Acknowledged, Ask, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Current, CurrentFile, Delete,
+    Deleted, DocumentEntry, FindingEntry, FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror,
+    PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories,
+    RepositoryEntry, Show, Status, StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 pub use refusal::{Kind, Refusal};
 

@@ -110,6 +110,13 @@ questions! {
         /// Which.
         repository: RepositoryName,
     }
+    /// Does the store hold what it acknowledged?
+    Holds {
+        /// Of which repository.
+        repository: RepositoryName,
+        /// What was acknowledged.
+        documents: Vec<Acknowledged>,
+    }
     /// Which key does an author list for a role that the store signs?
     Key {
         /// Of which repository.
@@ -175,6 +182,20 @@ questions! {
     Verify {}
 }
 
+/// A document that a store once said was durable.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a part of a question")]
+pub struct Acknowledged {
+    /// Of the commit.
+    pub position: Position,
+    /// Whose file.
+    pub role: RoleName,
+    /// Its version.
+    pub version: Version,
+    /// Of its bytes.
+    pub sha256: Sha256,
+}
+
 /// Which of the server's workers a question is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Share {
@@ -190,6 +211,7 @@ impl Ask {
             Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
             Self::Changes(_)
             | Self::History(_)
+            | Self::Holds(_)
             | Self::Reindex(_)
             | Self::Repositories(_)
             | Self::Verify(_) => Share::Scan,
@@ -289,6 +311,22 @@ answers! {
         /// What.
         what: String,
     }
+    /// What the store holds of what it acknowledged.
+    Held {
+        /// So many documents are there, bit for bit.
+        whole: u64,
+        /// So many are of a life that ended since, which is recorded.
+        ended: u64,
+        /// What is lost.
+        lost: Vec<Lost>,
+    }
+    /// A document that is not there although it was acknowledged.
+    Lost {
+        /// Which.
+        document: Acknowledged,
+        /// What is there instead.
+        finding: String,
+    }
     /// A public key.
     PublicKeyEntry {
         /// As metadata names its kind.
@@ -304,10 +342,19 @@ answers! {
         incarnation: Incarnation,
         /// How many publications it has seen.
         revision: Revision,
-        /// What was new.
-        documents: u64,
+        /// What was new, those files included that the store signed itself.
+        documents: Vec<ReceiptFile>,
         /// What was accepted although clients will complain of it.
         warnings: Vec<String>,
+    }
+    /// A file that a publisher's upload made current.
+    ReceiptFile {
+        /// Whose.
+        role: RoleName,
+        /// Its version.
+        version: Version,
+        /// Of its bytes.
+        sha256: Sha256,
     }
     /// An index that was made anew.
     Reindexed {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use tufstore::terms::{RepositoryName, RoleName};
 use tufstore::{Fault, StorageError};
 
+use crate::text::chain;
+
 /// Why a question has no answer, with all its causes; travels over the socket.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -85,6 +87,13 @@ impl Refusal {
             StorageError::Closed | StorageError::Halted | _ => Kind::Ended,
         };
         Self::new(kind, format!("{doing} failed")).because(error)
+    }
+}
+
+impl Refusal {
+    /// What happened and its causes.
+    pub(super) fn in_one_line(&self) -> String {
+        chain(self)
     }
 }
 
