@@ -127,9 +127,9 @@ pub use feed::{Change, ChangeKind, Changes};
 pub use maintain::{Finding, Progress, Stage, VerifyReport};
 pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
-    DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload, Warning,
+    DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload,
 };
 pub use storage::{IndexKind, Status, StorageError};
 pub use store::{NotInMemory, Options, Store};
-pub use trust::{CompleteSet, TrustError};
+pub use trust::{CompleteSet, TrustError, Warning};
 pub use view::{DocumentEntry, Documents, Published, Repository, RoleTarget, View, Which};

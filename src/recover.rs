@@ -86,6 +86,18 @@ impl Loader {
         }
     }
 
+    /// The same without bringing a cold one into memory: for who looks at all of them.
+    pub(crate) fn glance(&self, repository: &RepositoryName) -> Result<Option<Arc<Current>>, StorageError> {
+        match self.catalog.visible(repository) {
+            Visible::Not => Ok(None),
+            Visible::Warm(current) => Ok(Some(current)),
+            Visible::Cold => match self.load(repository)? {
+                Newest::Living(current) => Ok(Some(current)),
+                Newest::Ended(_) => Ok(None),
+            },
+        }
+    }
+
     /// Brings the table of a cold repository into memory as it was prebuilt, without its documents, if that is possible.
     pub(crate) fn load_table(&self, repository: &RepositoryName) {
         let mut kept = Ok(false);

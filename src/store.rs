@@ -268,6 +268,17 @@ impl Store {
         Ok(self.0.publisher.loader.current(repository)?.map(View::new))
     }
 
+    /// As [`Store::view`], for those who look at one repository after the other: a cold one is read, and not kept in memory.
+    ///
+    /// # Errors
+    /// As [`Store::view`].
+    ///
+    /// # Cost
+    /// Warm: one probe in memory. Cold: one load of the repository, each time.
+    pub fn glance(&self, repository: &RepositoryName) -> Result<Option<View>, StorageError> {
+        Ok(self.0.publisher.loader.glance(repository)?.map(View::new))
+    }
+
     /// As [`Store::view`], for those who may not wait for a disk: on an event loop, say.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::base::Base;
 use super::verify::VerifiedUpload;
-use super::{PublishError, Publisher, Warning};
+use super::{PublishError, Publisher};
 use crate::crypto::{OnlineRole, OnlineScope, OnlineSignature, SealedKey};
 use crate::metadata::{
     Document, FileMeta, Parsed, RoleKeys, Signature, Snapshot, Targets, Timestamp, parse_snapshot,
@@ -14,7 +14,9 @@ use crate::metadata::{
 };
 use crate::storage::StorageError;
 use crate::terms::{RoleName, UnixTime, Version};
-use crate::trust::{Delegated, Set, Verified, check, verify as signed, verify_or_fault};
+use crate::trust::{
+    Delegated, Set, Verified, Warning, check, is_new, verify as signed, verify_or_fault, warnings,
+};
 
 /// A set that a client would accept whole, and what of it is new.
 #[derive(Debug)]
@@ -55,48 +57,6 @@ pub(crate) fn complete(
     let new = set.documents().filter(|document| is_new(document, before)).cloned().collect();
     let warnings = warnings(&set, before, strays, now);
     Ok(Complete { set, new, first_used, warnings })
-}
-
-pub(super) fn is_new(document: &Document, before: Option<&Set>) -> bool {
-    let there = before.and_then(|set| set.document(document.role()));
-    there.is_none_or(|there| there.sha256() != document.sha256())
-}
-
-/// What was accepted although clients will complain of it.
-pub(super) fn warnings(
-    set: &Set,
-    before: Option<&Set>,
-    strays: Vec<RoleName>,
-    now: UnixTime,
-) -> Vec<Warning> {
-    let mut warnings: Vec<_> = strays.into_iter().map(|role| Warning::Stray { role }).collect();
-    let mut times = vec![
-        (RoleName::Root, set.root.expires()),
-        (RoleName::Targets, set.targets.expires()),
-        (RoleName::Snapshot, set.snapshot.expires()),
-        (RoleName::Timestamp, set.timestamp.expires()),
-    ];
-    times.extend(set.delegations.iter().map(|(role, file)| (role.clone(), file.expires())));
-    let expired = times.into_iter().filter(|(_, expires)| *expires < now);
-    warnings.extend(expired.map(|(role, expires)| Warning::Expired { role, expires }));
-    for (role, file) in &set.delegations {
-        match file {
-            Delegated::Faulty(file) => {
-                warnings.push(Warning::Untrusted { role: role.clone(), source: file.why().clone() });
-            }
-            // Said once, when the file comes.
-            Delegated::Verified(file) if is_new(file.document(), before) => {
-                let paths = set.paths_of(role);
-                let mut outside = file.body().targets.iter().filter(|entry| !paths.allow(entry.tag.as_str()));
-                if let Some(first) = outside.next() {
-                    let (role, first) = (role.clone(), first.tag.clone());
-                    warnings.push(Warning::OutsidePaths { role, count: outside.count() + 1, first });
-                }
-            }
-            Delegated::Verified(_) => {}
-        }
-    }
-    warnings
 }
 
 /// The targets file that stays, under the root of the new set.

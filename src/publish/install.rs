@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::Receipt;
 use super::stage::{OnlineAt, Ready};
-use super::{Receipt, Warning};
 use crate::catalog::{Catalog, Current};
 use crate::recover::keep_prebuilt;
 use crate::storage::{Record, Storage};
 use crate::terms::Position;
+use crate::trust::Warning;
 
 /// On disk and visible.
 pub(crate) struct Committed {

@@ -1,10 +1,10 @@
 //! A complete set that another server signed: checked as a client checks it, and taken as it is.
 
 use super::base::Base;
-use super::complete::{Complete, is_new, warnings};
+use super::complete::Complete;
 use super::{MirrorError, Publisher, Receipt, base, commit, install, stage};
 use crate::terms::{RepositoryName, RoleName, UnixTime};
-use crate::trust::{Believed, CompleteSet, Disbelief, Reason, believe};
+use crate::trust::{Believed, CompleteSet, Disbelief, Reason, believe, is_new, warnings};
 
 /// Takes a set that was signed elsewhere. Expiry is a warning.
 pub(crate) fn mirror(

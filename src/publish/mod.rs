@@ -28,7 +28,7 @@ use std::time::Duration;
 
 pub use error::{DeleteError, Fault, MirrorError, OnlineKeyRefused, PublishError};
 pub use parse::Upload;
-pub use receipt::{Receipt, Warning};
+pub use receipt::Receipt;
 
 pub(crate) use commit::Committer;
 pub(crate) use delete::delete;

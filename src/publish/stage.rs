@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::Warning;
 use super::base::Base;
 use super::complete::Complete;
 use crate::catalog::{HashKey, State};
@@ -10,7 +9,7 @@ use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
 use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
-use crate::trust::{Delegated, Set};
+use crate::trust::{Delegated, Set, Warning};
 
 /// Ready to be written and shown.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod hierarchy;
 mod delegation;
 mod client;
 mod error;
+mod warning;
 
 pub use client::CompleteSet;
 pub(crate) use client::{Believed, Disbelief, Reason, believe};
@@ -20,3 +21,5 @@ pub(crate) use freshness::{fresh, no_rollback};
 pub(crate) use hierarchy::{Delegated, Set, check, claimed_by};
 pub(crate) use root::{first_root, may_be_first, next_root};
 pub(crate) use threshold::{Verified, verify, verify_delegation, verify_or_fault};
+pub use warning::Warning;
+pub(crate) use warning::{all_warnings, is_new, warnings};

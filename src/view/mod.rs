@@ -16,7 +16,7 @@ use crate::catalog::{Current, Lookup, Target, tags};
 use crate::crypto::OnlineRole;
 use crate::metadata::Document;
 use crate::terms::{Incarnation, Position, Revision, RoleName, UnixTime};
-use crate::trust::Paths;
+use crate::trust::{Paths, Warning, all_warnings};
 
 /// One repository as one publication left it.
 ///
@@ -120,6 +120,22 @@ impl View {
     /// When a role's file expires; `None` if the role has none.
     pub fn expires_of(&self, role: &RoleName) -> Option<UnixTime> {
         self.0.state.set.expires_of(role)
+    }
+
+    /// What clients complain of at `at`, or will by then: every file and certificate that has expired, delegations that they
+    /// skip, tags that they do not see. What the store renews by itself when it is read is not among it.
+    ///
+    /// # Cost
+    /// A look at every delegation and its tags.
+    pub fn warnings(&self, at: UnixTime) -> Vec<Warning> {
+        let mut warnings = all_warnings(&self.0.state.set, at);
+        let renewed = |role: &RoleName| match role {
+            RoleName::Timestamp => self.holds(OnlineRole::Timestamp),
+            RoleName::Snapshot => self.holds(OnlineRole::Snapshot),
+            RoleName::Root | RoleName::Targets | RoleName::Delegation(_) => false,
+        };
+        warnings.retain(|warning| warning.expires().is_none() || !renewed(warning.role()));
+        warnings
     }
 
     /// The earliest expiry of root, targets, snapshot and timestamp, and whose it is: a server serves on after it, a

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Delete(Delete),
     Reindex(Reindex),
     Status(Status),
+    Check(Check),
     Verify(Verify),
     Completions(Completions),
     Man(Man),
@@ -414,6 +416,25 @@ Examples:
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) store: StoreArg,
+}
+
+/// Name what expires, and what clients complain of.
+///
+/// Every root, certificate of a root key, targets file and delegation that has expired or will soon, delegations that clients
+/// skip because their keys do not vouch for them, and tags that clients do not see. Timestamps and snapshots are named only
+/// where the store does not sign them itself. Exit code 0 says that there is nothing, 1 that something has to be done in time,
+/// 3 that something has expired.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore check --data store
+  tufstore check --data store --within 90d --output json      # from cron: whoever reads the mail acts on it")]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// How far to look ahead, such as 12h, 30d or 1y
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub(crate) within: Duration,
 }
 
 /// Make the index anew from the journal.

@@ -23,6 +23,9 @@ pub(crate) enum Failure {
     /// A server has the store open, and is not understood.
     #[error("the store in {} is open in a server that cannot be asked", folder.display())]
     Connect { folder: PathBuf, source: ConnectError },
+    /// Something in the store has to be acted on.
+    #[error("{due} things have to be acted on now, and {soon} within the time that was asked for")]
+    Concerns { due: usize, soon: usize, expired: bool },
     /// A file of the user's, or a stream.
     #[error("{doing} failed")]
     File { doing: String, source: io::Error },
@@ -116,7 +119,8 @@ impl Failure {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::NotSound { .. } => Exit::No,
+            Self::Concerns { expired: true, .. } => Exit::Expired,
+            Self::Concerns { .. } | Self::NotSound { .. } => Exit::No,
             Self::NotConfirmed { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
@@ -173,6 +177,7 @@ impl Failure {
             | Self::Storage { .. } => Fault::Operator,
             Self::AcksLine { .. }
             | Self::Ask(_)
+            | Self::Concerns { .. }
             | Self::File { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
@@ -200,6 +205,9 @@ impl Failure {
         match self {
             Self::AcksLine { .. } => Some("give the file that `tufstore stress --acks` wrote"),
             Self::Ask(_) => Some("see that the server still runs, and what it logged; then try again"),
+            Self::Concerns { .. } => {
+                Some("see the list on standard output; docs/operate.md has the rescue for each, step by step")
+            }
             Self::Connect { source: ConnectError::Io(_), .. } => {
                 Some("ask as the user that the server runs as, or stop the server")
             }

@@ -399,3 +399,35 @@ fn what_is_counted_is_what_the_document_says() {
     }
     assert!(server.stop().success());
 }
+
+#[test]
+fn what_expires_is_counted_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, cache) = (folder.path().join("store"), folder.path().join("cache"));
+    let year = 365 * 86_400;
+    let published = tufstore::terms::UnixTime::from_seconds(common::now().seconds() - 4 * year);
+    let mut old = common::Server::new(NAME, published);
+    old.author.set_tag("v1", tufstore_testkit::digest("one"), 1);
+    old.publish();
+    old.write_cache(&cache);
+    run(&["import", NAME, text(&cache), "--data", text(&data)]).ok();
+    let server = Server::start(&data, &["--no-tls", "--new-master-key"]);
+    let due = published.after(Duration::from_secs(3 * 365 * 86_400)).seconds();
+    let series = format!(
+        "tufstore_expires_timestamp_seconds{{repository=\"{NAME}\",role=\"targets\",kind=\"file\"}} {due}"
+    );
+    let rendered = eventually(|| Some(server.get("/metrics").text()).filter(|text| text.contains(&series)));
+    assert!(rendered.contains("tufstore_concerns{kind=\"file\",when=\"now\"} 3"), "{rendered}");
+    assert!(server.stop().success());
+}
+
+/// What is found within some seconds.
+fn eventually<T>(mut find: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1_000 {
+        if let Some(found) = find() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it did not come about")
+}

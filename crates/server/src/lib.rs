@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod concerns;
 mod text;
 mod service;
 mod metrics;

@@ -2,6 +2,7 @@
 //!
 //! The recorder is one for the process, as the `metrics` facade has it: servers that share a process share their counts.
 
+mod concerns;
 mod summary;
 
 use std::fs;
@@ -15,6 +16,7 @@ use tufstore::Store;
 use tufstore::terms::UnixTime;
 
 use crate::api::WireError;
+use crate::concerns::Concern;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -87,6 +89,11 @@ pub(crate) fn renewed(well: bool) {
     counter!("tufstore_renewals_total", "outcome" => outcome).increment(1);
 }
 
+/// What was found to expire, or to be wrong, in place of what was found before.
+pub(crate) fn concerned(concerns: Vec<Concern>) {
+    concerns::set(concerns);
+}
+
 pub(crate) fn connected() -> Connection {
     gauge!("tufstore_connections").increment(1.0);
     counter!("tufstore_connections_total").increment(1);
@@ -124,7 +131,7 @@ pub(crate) fn render(store: &Store) -> String {
         gauge!("process_resident_memory_bytes").set(float(bytes));
     }
     let counts = RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render);
-    counts.unwrap_or_default() + &summary::render()
+    counts.unwrap_or_default() + &summary::render() + &concerns::render()
 }
 
 impl Drop for Connection {

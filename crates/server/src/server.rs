@@ -17,6 +17,7 @@ use tufstore::{Options, StorageError, Store};
 use crate::admin::Socket;
 use crate::api::{self, route};
 use crate::clock::Clock;
+use crate::concerns;
 use crate::metrics;
 use crate::secrets::{Plan, Secrets, SecretsError};
 use crate::service::Service;
@@ -192,6 +193,7 @@ impl Server {
                 metrics::settle();
             }
         });
+        let watching = tokio::spawn(concerns::watch(Arc::clone(&self.service)));
         let (admin_ends, admin) = (CancellationToken::new(), self.admin);
         let admin =
             admin.map(|socket| tokio::spawn(socket.run(Arc::clone(&self.service), admin_ends.clone())));
@@ -201,6 +203,7 @@ impl Server {
             tracing::error!(%error, "the admin socket ended in a panic");
         }
         settling.abort();
+        watching.abort();
         let store = self.service.store.clone();
         let closed = task::spawn_blocking(move || store.close()).await;
         closed.unwrap_or(Err(StorageError::Halted)).map_err(RunError::Close)

@@ -36,7 +36,7 @@ pub(crate) fn reindex(args: &args::Reindex, output: Output) -> Result<(), Failur
 }
 
 /// Asks what takes its time, behind a bar.
-fn asked<Q: Question>(store: &Reached, question: Q) -> Result<Q::Answer, Failure> {
+pub(super) fn asked<Q: Question>(store: &Reached, question: Q) -> Result<Q::Answer, Failure> {
     let bar = output::bar("beginning", 0);
     let answer = store.ask_for_long(question, &mut |progress| {
         bar.set_message(progress.doing);

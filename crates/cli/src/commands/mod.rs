@@ -1,6 +1,7 @@
 //! One file for each command, or for what belongs together. Each opens the store, asks it, and shows the answer.
 
 mod changes;
+mod check;
 mod delete;
 mod documents;
 mod import;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Delete(args) => delete::delete(args, output),
         Command::Reindex(args) => maintain::reindex(args, output),
         Command::Status(args) => maintain::status(args, output),
+        Command::Check(args) => check::check(args, output),
         Command::Verify(args) => maintain::verify(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),

@@ -1,5 +1,7 @@
 //! The answers, each on a store that is open.
 
+use std::time::Duration;
+
 use tufstore::metadata::write::key_type;
 use tufstore::terms::{RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{
@@ -8,10 +10,10 @@ use tufstore::{
 };
 
 use super::question::{
-    Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Current, CurrentFile, Delete, Deleted,
-    DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror, PublicKeyEntry, Publish, Question,
-    Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Show, Status,
-    StatusEntry, TagEntry, Tags, Verified, Verify,
+    Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Current, CurrentFile, Delete,
+    Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror, PublicKeyEntry, Publish,
+    Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Show,
+    Status, StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 use super::{Kind, Progress, Refusal};
 use crate::text::chain;
@@ -50,6 +52,26 @@ impl From<Change> for ChangeEntry {
         };
         let Change { position, time, repository, incarnation, revision, .. } = change;
         Self { position, time, repository, incarnation, revision, kind }
+    }
+}
+
+impl Question for Check {
+    type Answer = Checked;
+
+    fn answer(&self, store: &Store, now: UnixTime, tell: Tell<'_>) -> Result<Checked, Refusal> {
+        let within = Duration::from_secs(self.within);
+        let (names, mut concerns, mut repositories) = (store.repositories(), Vec::new(), 0);
+        for (done, repository) in (1..).zip(&names) {
+            let view = store.glance(repository);
+            let view = view.map_err(|error| Refusal::storage("reading the repository", &error))?;
+            // It may have ended since it was listed.
+            if let Some(view) = view {
+                repositories += 1;
+                concerns.extend(crate::concerns::of(repository, &view, now, within));
+            }
+            tell(Progress { doing: "checking".to_owned(), done, all: count(names.len()) });
+        }
+        Ok(Checked { repositories, concerns })
     }
 }
 

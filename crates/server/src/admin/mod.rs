@@ -20,12 +20,13 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub use crate::concerns::{Concern, ConcernKind};
 pub use connection::{AskError, ConnectError, Connection};
 pub use question::{
-    Acknowledged, Ask, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Current, CurrentFile, Delete,
-    Deleted, DocumentEntry, FindingEntry, FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror,
-    PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories,
-    RepositoryEntry, Show, Status, StatusEntry, TagEntry, Tags, Verified, Verify,
+    Acknowledged, Ask, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Current,
+    CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, Held, History, Holds, Key, Lookup,
+    Lost, Mirror, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed,
+    Repositories, RepositoryEntry, Show, Status, StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 pub use refusal::{Kind, Refusal};
 

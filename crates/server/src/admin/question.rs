@@ -12,6 +12,7 @@ use tufstore::crypto::OnlineRole;
 use tufstore::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 
 use super::{Progress, Refusal};
+use crate::concerns::Concern;
 
 /// Something to ask of a store.
 pub trait Question: Serialize + DeserializeOwned + Into<Ask> {
@@ -94,6 +95,11 @@ questions! {
         after: Position,
         /// Stop after so many.
         limit: u64,
+    }
+    /// What has to be acted on, now or within some time?
+    Check {
+        /// Within so many seconds.
+        within: u64,
     }
     /// What does a repository consist of now?
     Current {
@@ -210,6 +216,7 @@ impl Ask {
         match self {
             Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
             Self::Changes(_)
+            | Self::Check(_)
             | Self::History(_)
             | Self::Holds(_)
             | Self::Reindex(_)
@@ -259,6 +266,13 @@ answers! {
         revision: Revision,
         /// What it was.
         kind: ChangeEntryKind,
+    }
+    /// What has to be acted on.
+    Checked {
+        /// So many repositories were looked at.
+        repositories: u64,
+        /// By repository.
+        concerns: Vec<Concern>,
     }
     /// A file of a repository as it is now.
     CurrentFile {
