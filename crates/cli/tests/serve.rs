@@ -1,6 +1,6 @@
 //! The server as an operator starts and ends it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod common;
 mod serving;
@@ -412,7 +412,7 @@ fn what_expires_is_counted_and_named() {
     old.write_cache(&cache);
     run(&["import", NAME, text(&cache), "--data", text(&data)]).ok();
     let server = Server::start(&data, &["--no-tls", "--new-master-key"]);
-    let due = published.after(Duration::from_secs(3 * 365 * 86_400)).seconds();
+    let due = published.after(Duration::from_hours(3 * 365 * 24)).seconds();
     let series = format!(
         "tufstore_expires_timestamp_seconds{{repository=\"{NAME}\",role=\"targets\",kind=\"file\"}} {due}"
     );
