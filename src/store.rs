@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::catalog::{Catalog, HashKey, Lookup, MemoryUse, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
-use crate::maintain::{self, Progress, VerifyReport};
+use crate::maintain::{self, CollectReport, Progress, Retention, VerifyReport};
 use crate::metadata::Limits;
 use crate::publish::{
     self, Committer, DeleteError, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Publisher, Receipt,
@@ -294,7 +294,8 @@ impl Store {
         }
     }
 
-    /// A document that the repository published in its present life, by version or SHA-256, bit for bit.
+    /// A document that the repository published in its present life, by version or SHA-256, bit for bit; `None` if it never
+    /// did, or if [`Store::collect`] dropped it.
     ///
     /// # Errors
     /// [`StorageError`] if it is there but cannot be read.
@@ -418,6 +419,28 @@ impl Store {
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
         let loader = &self.0.publisher.loader;
         maintain::verify(&*loader.storage, &loader.limits, progress)
+    }
+
+    /// Drops what was replaced long ago, and all of repositories that were deleted, and gives its bytes back to the disk. That
+    /// something was published stays in [`Store::changes`] and [`Store::documents`]; [`Store::history`] answers `None` for what
+    /// was dropped.
+    ///
+    /// Goes in steps, between which `progress` is asked whether to go on: it may wait before it answers, so that this takes
+    /// no more of the machine than it should. What was done until then stays done.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing is lost then that is kept.
+    ///
+    /// # Cost
+    /// Reads the history of each repository, and writes files of the journal anew of which enough may go: each step holds one
+    /// group of publications in memory. Readers and publishers go on.
+    pub fn collect(
+        &self,
+        retention: &Retention,
+        now: UnixTime,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<CollectReport, StorageError> {
+        maintain::collect(&self.0.publisher.loader, retention, now, progress)
     }
 
     /// Seals the journal and writes a checkpoint. Every later write is refused; reads go on. Idempotent.

@@ -1,6 +1,35 @@
 //! What an operator asks of a whole store.
 
+mod collect;
 mod verify;
 
+pub(crate) use collect::collect;
+pub use collect::{CollectReport, Retention};
 pub(crate) use verify::verify;
-pub use verify::{Finding, Progress, Stage, VerifyReport};
+pub use verify::{Finding, VerifyReport};
+
+/// How far something that takes its time is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// So much of it is done.
+    pub done: u64,
+    /// Of so much in all.
+    pub all: u64,
+}
+
+/// What is being done to a whole store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Verifying, first: checksums, the chain of headers, digests, and the index against the journal, record by record.
+    Bytes,
+    /// Verifying, then: signatures and rules of every publication, on top of the one before.
+    Trust,
+    /// Collecting, first: what is kept, repository by repository.
+    Choosing,
+    /// Collecting, then: dropping what is not, file by file.
+    Compacting,
+}

@@ -3,34 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::{Progress, Stage};
 use crate::catalog::{HashKey, State, tags};
 use crate::metadata::Limits;
 use crate::recover::{self, Attachment};
-use crate::storage::{Record, RecordHeader, RecordKind, Storage, StorageError};
+use crate::storage::{Record, RecordHeader, RecordKind, Storage, StorageError, Wanted};
 use crate::terms::{Position, RepositoryName, RoleName, Sha256};
 use crate::trust::{CompleteSet, Reason, Set, believe};
-
-/// How far a verification is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being checked.
-    pub stage: Stage,
-    /// Records done.
-    pub done: u64,
-    /// Records in all.
-    pub all: u64,
-}
-
-/// What a verification checks, in this order.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Checksums, the chain of headers, digests, and the index against the journal.
-    Bytes,
-    /// Signatures and rules of every publication, on top of the one before.
-    Trust,
-}
 
 /// What a verification found.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +59,7 @@ pub(crate) fn verify(
     )?;
     report.findings = findings;
     let all = storage.end().get();
-    let mut repositories = BTreeMap::new();
+    let mut believing = Believing { storage, limits, repositories: BTreeMap::new(), documents: 0 };
     let mut after = Position::START;
     loop {
         let page = match storage.headers(after, 256) {
@@ -94,16 +73,21 @@ pub(crate) fn verify(
         for header in page {
             report.records += 1;
             progress(Progress { stage: Stage::Trust, done: header.position.get(), all });
-            if let Err(what) = follow(storage, limits, &header, &mut repositories, &mut report.documents) {
+            if let Err(what) = believing.follow(&header) {
                 let place = format!("position {}", header.position);
                 report.findings.push(Finding { repository: Some(header.repository), place, what });
             }
         }
     }
-    for (repository, followed) in repositories {
+    report.documents = believing.documents;
+    for (repository, life) in believing.repositories {
         report.repositories += 1;
-        let Some(followed) = followed else { continue };
-        match compare(storage, limits, &repository, followed) {
+        let compared = match life.state {
+            Followed::Wrong => continue,
+            Followed::Nothing | Followed::Dropped => Err("what it consists of was dropped".to_owned()),
+            Followed::Believed(set) => compare(storage, limits, &repository, *set),
+        };
+        match compared {
             Ok(tags) => report.tags += tags,
             Err(what) => report.findings.push(Finding {
                 repository: Some(repository),
@@ -115,42 +99,124 @@ pub(crate) fn verify(
     Ok(report)
 }
 
-/// Verifies one record on top of those before it.
-fn follow(
-    storage: &dyn Storage,
-    limits: &Limits,
-    header: &RecordHeader,
-    repositories: &mut BTreeMap<RepositoryName, Option<Set>>,
-    documents: &mut u64,
-) -> Result<(), String> {
-    let before = repositories.remove(&header.repository);
-    if header.kind == RecordKind::Deletion {
-        return Ok(());
-    }
-    // What stands on a record that is wrong is not worth a finding of its own: it is wrong until a new life begins.
-    repositories.insert(header.repository.clone(), None);
-    if matches!(before, Some(None)) {
-        return Ok(());
-    }
-    let before = before.flatten();
-    let record = storage.record(header.position).map_err(explain)?;
-    *documents += u64::try_from(record.documents.len()).unwrap_or(u64::MAX);
-    let offered = complete_set(&record, before.as_ref())?;
-    match believe(&offered, before.as_ref(), &header.repository, limits) {
-        Ok(believed) => {
-            repositories.insert(header.repository.clone(), Some(believed.set));
-            Ok(())
+/// Verifies records, each on top of those before it.
+struct Believing<'a> {
+    storage: &'a dyn Storage,
+    limits: &'a Limits,
+    /// Those that live, as far as the records were read.
+    repositories: BTreeMap<RepositoryName, Life>,
+    documents: u64,
+}
+
+/// One life of a repository.
+struct Life {
+    /// Of every root that it has published.
+    roots: Vec<Sha256>,
+    state: Followed,
+}
+
+enum Followed {
+    /// It begins.
+    Nothing,
+    /// The newest set.
+    Believed(Box<Set>),
+    /// Something of the newest set was dropped: it was replaced long ago.
+    Dropped,
+    /// A record is wrong. What stands on it is not worth a finding of its own, until a new life begins.
+    Wrong,
+}
+
+impl Believing<'_> {
+    fn follow(&mut self, header: &RecordHeader) -> Result<(), String> {
+        if header.kind == RecordKind::Deletion {
+            self.repositories.remove(&header.repository);
+            return Ok(());
         }
-        Err(disbelief) => Err(format!(
-            "{}: {}",
-            disbelief.role,
-            match disbelief.why {
-                Reason::Malformed(error) => explain(error),
-                Reason::NoRoot => "there is no root".to_owned(),
-                Reason::Untrusted(error) => explain(error),
-            }
-        )),
+        let begins = || Life { roots: Vec::new(), state: Followed::Nothing };
+        let mut life = self.repositories.remove(&header.repository).unwrap_or_else(begins);
+        let roots = header.documents.iter().filter(|document| document.role == RoleName::Root);
+        life.roots.extend(roots.map(|root| root.sha256));
+        let followed = match life.state {
+            Followed::Wrong => Ok(Followed::Wrong),
+            Followed::Nothing => self.record(header, None, &life.roots),
+            Followed::Believed(before) => self.record(header, Some(&before), &life.roots),
+            Followed::Dropped => self.whole(header, &life.roots),
+        };
+        let (state, finding) = match followed {
+            Ok(state) => (state, Ok(())),
+            Err(what) => (Followed::Wrong, Err(what)),
+        };
+        self.repositories.insert(header.repository.clone(), Life { state, ..life });
+        finding
     }
+
+    /// A record on top of the set before it.
+    fn record(
+        &mut self,
+        header: &RecordHeader,
+        before: Option<&Set>,
+        roots: &[Sha256],
+    ) -> Result<Followed, String> {
+        let record = match self.storage.record(header.position) {
+            Err(StorageError::Collected) => return self.whole(header, roots),
+            record => record.map_err(explain)?,
+        };
+        self.documents += count(record.documents.len());
+        let offered = complete_set(&record, before)?;
+        self.believed(&offered, before, &header.repository)
+    }
+
+    /// A record by itself: the set that it completes, from the first root on. Nothing, if something of that was dropped.
+    fn whole(&mut self, header: &RecordHeader, roots: &[Sha256]) -> Result<Followed, String> {
+        let attachment = self.storage.attachment(header.position).map_err(explain)?;
+        if attachment.is_empty() {
+            // Of a life that has ended.
+            return Ok(Followed::Dropped);
+        }
+        let attachment = Attachment::decode(&attachment).map_err(explain)?;
+        let own = header.documents.iter().filter(|document| document.role != RoleName::Root);
+        let own = own.map(|document| (document.role.clone(), document.sha256));
+        let roots = roots.iter().map(|sha256| (RoleName::Root, *sha256));
+        let carried = attachment.carried.into_iter().filter(|(role, _)| *role != RoleName::Root);
+        let (mut chain, mut files) = (Vec::new(), BTreeMap::new());
+        for (role, sha256) in roots.chain(own).chain(carried) {
+            let wanted = Wanted::Digest(role.clone(), sha256);
+            let found = self.storage.find(&header.repository, &wanted).map_err(explain)?;
+            let Some(found) = found else { return Ok(Followed::Dropped) };
+            if role == RoleName::Root {
+                chain.push(found.document.bytes);
+            } else {
+                files.insert(role, found.document.bytes);
+            }
+        }
+        self.documents += count(header.documents.len());
+        let offered = set_of(chain, files)?;
+        self.believed(&offered, None, &header.repository)
+    }
+
+    fn believed(
+        &self,
+        offered: &CompleteSet,
+        before: Option<&Set>,
+        repository: &RepositoryName,
+    ) -> Result<Followed, String> {
+        match believe(offered, before, repository, self.limits) {
+            Ok(believed) => Ok(Followed::Believed(Box::new(believed.set))),
+            Err(disbelief) => Err(format!(
+                "{}: {}",
+                disbelief.role,
+                match disbelief.why {
+                    Reason::Malformed(error) => explain(error),
+                    Reason::NoRoot => "there is no root".to_owned(),
+                    Reason::Untrusted(error) => explain(error),
+                }
+            )),
+        }
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// The whole set as it was after `record`: its own files and those that it says are carried along.
@@ -175,6 +241,10 @@ fn complete_set(record: &Record, before: Option<&Set>) -> Result<CompleteSet, St
         }
     }
     files.remove(&RoleName::Root);
+    set_of(roots, files)
+}
+
+fn set_of(roots: Vec<Arc<[u8]>>, mut files: BTreeMap<RoleName, Arc<[u8]>>) -> Result<CompleteSet, String> {
     let mut take = |role: RoleName| files.remove(&role).ok_or_else(|| format!("{role} is missing"));
     let (timestamp, snapshot) = (take(RoleName::Timestamp)?, take(RoleName::Snapshot)?);
     let targets = take(RoleName::Targets)?;

@@ -108,7 +108,7 @@ impl Committer {
                 Ok(Answer::Committed(install(ready, position, &self.catalog, &*self.storage)))
             }
             Outcome::Conflict => Ok(Answer::Moved),
-            Outcome::Unknown(error) => Err(error),
+            Outcome::Refused(error) | Outcome::Unknown(error) => Err(error),
         };
         group.into_iter().zip(outcomes).map(answer).collect()
     }

@@ -10,6 +10,9 @@ pub enum StorageError {
     /// A rule of ours was broken by ourselves; please report it.
     #[error("a broken invariant, please report it: {0}")]
     Bug(&'static str),
+    /// What was asked for was dropped, as the retention that was asked for has it.
+    #[error("it was dropped by retention; what was published is recorded, and its bytes are gone")]
+    Collected,
     /// The store was closed.
     #[error("the store was closed")]
     Closed,
@@ -78,6 +81,12 @@ impl StorageError {
     /// A refusal of the operating system, `doing` something to a file.
     pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> Self {
         Self::Io { doing: doing.into(), source: Arc::new(source) }
+    }
+
+    /// Whether no room is left on the disk, or none that may be used.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let full = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        matches!(self, Self::Io { source, .. } if full(source.kind()))
     }
 
     /// Damage at an offset of a file.

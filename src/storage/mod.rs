@@ -13,6 +13,7 @@ pub use error::StorageError;
 pub use local::IndexKind;
 pub(crate) use local::{Payload, decode_attachment, encode_attachment};
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ pub(crate) enum Outcome {
     Committed(Position),
     /// The repository has moved on; nothing of this commit was written.
     Conflict,
+    /// Nothing of this commit was written, and the storage goes on: there was no room for it, say.
+    Refused(StorageError),
     /// The write or its sync failed: whole or absent, known after reopening. The storage takes no more writes.
     Unknown(StorageError),
 }
@@ -124,6 +127,39 @@ pub(crate) struct DocumentHeader {
     pub(crate) version: Version,
     pub(crate) sha256: Sha256,
     pub(crate) length: u64,
+}
+
+/// A document in the store: which of which record.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct DocumentAt {
+    pub(crate) position: Position,
+    /// From 0 on, in the order of the record's header.
+    pub(crate) number: u32,
+}
+
+/// What of a record may be dropped.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Discard {
+    /// The documents, by number, in order.
+    pub(crate) documents: Vec<u32>,
+    pub(crate) attachment: bool,
+}
+
+impl Discard {
+    /// Everything of a record.
+    pub(crate) fn all(header: &RecordHeader) -> Self {
+        let documents: Vec<_> = (0..).take(header.documents.len()).collect();
+        Self { attachment: !documents.is_empty(), documents }
+    }
+
+    pub(crate) fn drops(&self, number: u32) -> bool {
+        self.documents.binary_search(&number).is_ok()
+    }
+
+    /// How many documents, the attachment counted as one.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.documents.len()).unwrap_or(u32::MAX).saturating_add(self.attachment.into())
+    }
 }
 
 /// How a document of a repository's history is asked for.
@@ -243,6 +279,18 @@ pub(crate) trait Storage: Send + Sync + 'static {
     /// Shows standing and table of what was kept last, if both are there. They may be of an earlier publication, or damaged:
     /// they carry checks of their own.
     fn prebuilt(&self, repository: &RepositoryName, read: &mut dyn FnMut(&[u8], &[u8]));
+
+    /// The documents that these stand on, and they themselves: while these are to be read, none of them may be dropped.
+    fn standing_on(&self, documents: &[DocumentAt]) -> Result<HashSet<DocumentAt>, StorageError>;
+
+    /// Drops what `may` be dropped of each record, file by file: those of which it frees one of so many parts.
+    /// `progress` is told files done and files in all, between which it may take its time; it answers whether to go on.
+    fn compact(
+        &self,
+        may: &dyn Fn(&RecordHeader) -> Discard,
+        part: u64,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<u64, StorageError>;
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

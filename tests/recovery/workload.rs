@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use serde_json::Value;
 use tufstore::crypto::OnlineRole;
 use tufstore::terms::RepositoryName;
 use tufstore::{
-    CompleteSet, DeleteError, DocumentEntry, MirrorError, Options, PublishError, StorageError, Store, Upload,
+    CompleteSet, DeleteError, DocumentEntry, MirrorError, Options, PublishError, Retention, StorageError,
+    Store, Upload,
 };
 use tufstore_testkit::device::CrashDevice;
 use tufstore_testkit::{Forge, ForgedFile, NOW, Observed, Publisher, SeededOnlineKeys, digest, observe};
@@ -25,6 +27,8 @@ pub(crate) enum Step {
     Publish(RepositoryName, Upload),
     Mirror(RepositoryName, CompleteSet),
     Delete(RepositoryName),
+    /// Drops all that may be dropped once every timestamp has expired.
+    Collect,
     Reopen,
 }
 
@@ -32,7 +36,24 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Everything {
     pub(crate) observed: Observed,
-    pub(crate) documents: BTreeMap<RepositoryName, Vec<DocumentEntry>>,
+    /// Each with whether its bytes are there.
+    pub(crate) documents: BTreeMap<RepositoryName, Vec<(DocumentEntry, bool)>>,
+}
+
+impl Everything {
+    /// Whether a collection between these two could have come so far: it goes document by document.
+    pub(crate) fn is_between(&self, before: &Self, after: &Self) -> bool {
+        let mut all = self.documents.values().zip(before.documents.values().zip(after.documents.values()));
+        self.observed == before.observed
+            && self.observed == after.observed
+            && all.all(|(now, (before, after))| {
+                now.len() == before.len()
+                    && now.len() == after.len()
+                    && now.iter().zip(before.iter().zip(after)).all(|(now, (before, after))| {
+                        now.0 == before.0 && now.0 == after.0 && now.1 <= before.1 && now.1 >= after.1
+                    })
+            })
+    }
 }
 
 /// How far a store came.
@@ -57,13 +78,15 @@ pub(crate) fn everything(store: &Store) -> Everything {
     let observed = observe(store);
     let documents = observed.repositories.keys().map(|name| {
         let entries: Vec<_> = store.documents(name).collect::<Result<_, _>>().unwrap();
-        for entry in &entries {
-            let found =
-                store.history(name, &entry.role, entry.sha256).unwrap().map(|found| found.document).unwrap();
-            assert_eq!(tufstore::crypto::sha256(found.bytes()), entry.sha256);
-            assert_eq!(u64::try_from(found.bytes().len()).unwrap(), entry.length);
-        }
-        (name.clone(), entries)
+        let entries = entries.into_iter().map(|entry| {
+            let found = store.history(name, &entry.role, entry.sha256).unwrap();
+            if let Some(found) = &found {
+                assert_eq!(tufstore::crypto::sha256(found.document.bytes()), entry.sha256);
+                assert_eq!(u64::try_from(found.document.bytes().len()).unwrap(), entry.length);
+            }
+            (entry, found.is_some())
+        });
+        (name.clone(), entries.collect())
     });
     let documents = documents.collect();
     Everything { observed, documents }
@@ -85,6 +108,11 @@ impl Step {
                 Err(DeleteError::Storage(error)) => return Err(error),
                 deleted => assert!(deleted.unwrap().is_some()),
             },
+            Self::Collect => {
+                let retention = Retention::default().with_versions(1).with_age(Duration::ZERO).with_worth(0);
+                let later = NOW.after(Duration::from_hours(24 * 15));
+                store.collect(&retention, later, &mut |_| true)?;
+            }
             Self::Reopen => {}
         }
         Ok(())
@@ -130,6 +158,14 @@ impl Workload {
             }
         }
         store
+    }
+
+    /// Whether a store says this after so many steps; while the next one collects, it may have begun to.
+    pub(crate) fn is_at(&self, done: usize, found: &Everything) -> bool {
+        let Some(state) = self.states.get(done) else { return false };
+        let collecting = matches!(self.steps.get(done), Some(Step::Collect));
+        found == state
+            || (collecting && self.states.get(done + 1).is_some_and(|next| found.is_between(state, next)))
     }
 
     pub(crate) fn last(&self) -> &Everything {
@@ -185,7 +221,11 @@ impl Workload {
         let mut short = Publisher::for_store("example.com/short", &store);
         does(publish(&mut short));
         does(Step::Delete(short.repository().clone()));
+        does(Step::Collect);
+        first.tag(&[("v4", digest("4"))]);
+        does(publish(&mut first));
         does(Step::Reopen);
+        does(Step::Collect);
         does(Step::Publish(reborn.repository().clone(), Upload::new()));
         workload
     }

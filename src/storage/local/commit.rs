@@ -33,7 +33,7 @@ impl LocalStorage {
             match self.admit(&mut admitted, &commit) {
                 Ok(true) => admitted.waiting.push((place, commit)),
                 Ok(false) => {}
-                Err(error) => set(&mut outcomes, place, Outcome::Unknown(error)),
+                Err(error) => set(&mut outcomes, place, Outcome::Refused(error)),
             }
             if admitted.bytes >= LARGEST_WRITE {
                 self.write(&mut writer, &mut admitted, &mut outcomes);
@@ -94,8 +94,11 @@ impl LocalStorage {
         let appended = match writer.append(records) {
             Ok(appended) => appended,
             Err(error) => {
+                let known = writer.ready().is_ok();
                 for (place, _) in waiting {
-                    set(outcomes, place, Outcome::Unknown(error.clone()));
+                    let error = error.clone();
+                    let outcome = if known { Outcome::Refused(error) } else { Outcome::Unknown(error) };
+                    set(outcomes, place, outcome);
                 }
                 // What was staged on these heads has nothing to follow.
                 admitted.heads.clear();

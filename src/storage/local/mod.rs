@@ -11,6 +11,7 @@ mod catch_up;
 mod checkpoint;
 mod codec;
 mod commit;
+mod compact;
 mod delta;
 mod find;
 mod heads;
@@ -24,6 +25,7 @@ mod verify;
 pub(crate) use codec::{decode_attachment, encode_attachment};
 pub(crate) use delta::Payload;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,8 +43,8 @@ pub use crate::storage::local::index::IndexKind;
 use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader, Status, Storage,
-    StorageError, Wanted,
+    Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader,
+    Status, Storage, StorageError, Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -76,6 +78,8 @@ pub(crate) struct LocalStorage {
     device: Arc<dyn Device>,
     checkpoint_every: u64,
     checkpointed: Mutex<Checkpointed>,
+    /// Held by who writes segments anew.
+    compacting: Mutex<()>,
     /// Released last.
     _lock: Option<FolderLock>,
 }
@@ -152,6 +156,7 @@ impl LocalStorage {
             checkpoint.iter().flat_map(|checkpoint| &checkpoint.segments).map(Segment::bytes).sum::<u64>();
         let due = before.saturating_add(options.checkpoint_every);
         let (heads, journal) = open_journal(&device, checkpoint, &index, options.journal)?;
+        journal.keep_reserve();
         Ok(Self {
             heads,
             journal,
@@ -161,6 +166,7 @@ impl LocalStorage {
             device,
             checkpoint_every: options.checkpoint_every,
             checkpointed: Mutex::new(Checkpointed { position: seen, due }),
+            compacting: Mutex::new(()),
             _lock: lock,
         })
     }
@@ -264,7 +270,7 @@ impl Storage for LocalStorage {
     }
 
     fn record(&self, position: Position) -> Result<Record, StorageError> {
-        Reader::new(&self.journal, &self.recent).record(position)
+        self.journal.steadily(|| Reader::new(&self.journal, &self.recent).record(position))
     }
 
     fn attachment(&self, position: Position) -> Result<Arc<[u8]>, StorageError> {
@@ -272,7 +278,10 @@ impl Storage for LocalStorage {
     }
 
     fn find(&self, repository: &RepositoryName, wanted: &Wanted) -> Result<Option<Found>, StorageError> {
-        self.find_document(repository, wanted)
+        match self.journal.steadily(|| self.find_document(repository, wanted)) {
+            Err(StorageError::Collected) => Ok(None),
+            found => found,
+        }
     }
 
     fn positions(&self, repository: &RepositoryName) -> Option<Vec<Position>> {
@@ -295,6 +304,19 @@ impl Storage for LocalStorage {
         if let Err(error) = self.index.prebuilt(repository, read) {
             tracing::warn!(%error, %repository, "the index failed; tags are read from documents");
         }
+    }
+
+    fn standing_on(&self, documents: &[DocumentAt]) -> Result<HashSet<DocumentAt>, StorageError> {
+        self.stand_on(documents)
+    }
+
+    fn compact(
+        &self,
+        may: &dyn Fn(&RecordHeader) -> Discard,
+        part: u64,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<u64, StorageError> {
+        self.compact_segments(may, part, progress)
     }
 
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError> {

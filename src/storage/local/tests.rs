@@ -275,7 +275,7 @@ fn a_record_against_the_rules_is_refused_and_writes_nothing() {
         let mut commit = Author::default().publish("a", 10);
         break_rule(&mut commit.record);
         let outcomes = self::commit(&storage, vec![commit]);
-        assert!(matches!(outcomes[0], Outcome::Unknown(StorageError::Bug(_))), "{outcomes:?}");
+        assert!(matches!(outcomes[0], Outcome::Refused(StorageError::Bug(_))), "{outcomes:?}");
     }
     assert_eq!((storage.end(), storage.heads.all().len()), (Position::START, 0));
     committed(&storage, Author::default().publish("a", 10));

@@ -44,7 +44,10 @@ impl Check for Tally<'_> {
         catch_up::entries(header).for_each(|entry| self.documents.add(&Row::of(&entry)));
         let mut reader = Reader::new(self.journal, &self.recent);
         for number in numbers(header.documents.len()) {
-            let document = reader.document(&record, number)?;
+            let document = match reader.document(&record, number) {
+                Err(StorageError::Collected) => continue,
+                document => document?,
+            };
             let mut ancestors = reader.ancestors(&record, number)?;
             if let Some(newest) = ancestors.first_mut() {
                 newest.bytes = Some(document.bytes);

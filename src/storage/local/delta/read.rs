@@ -7,6 +7,7 @@ use crate::storage::local::journal::{At, Form, Journal, StoredRecord};
 use crate::storage::{DocumentHeader, Record, StorageError, StoredDocument};
 use crate::terms::Position;
 
+const DROPPED: &str = "the difference to a document that was dropped";
 const UNPACKED: &str = "a document that does not unpack to the length that the header names";
 
 /// Reads documents with what they stand on; a record that several stand on is read once.
@@ -51,6 +52,9 @@ impl<'a> Reader<'a> {
     }
 
     /// One document of a record, its digest checked.
+    ///
+    /// # Errors
+    /// [`StorageError::Collected`] if it was dropped.
     pub(in crate::storage::local) fn document(
         &mut self,
         record: &Arc<StoredRecord>,
@@ -84,6 +88,8 @@ impl<'a> Reader<'a> {
                     ancestors.push(Ancestor { at, step: Step::ALONE, bytes: None });
                     return Ok(ancestors);
                 }
+                Form::Dropped if ancestors.is_empty() => return Err(StorageError::Collected),
+                Form::Dropped => return Err(record.corrupt(DROPPED)),
                 Form::Difference { base, step } => {
                     ancestors.push(Ancestor { at, step: Step(step), bytes: None });
                     if let Some(known) = self.known(&record, number, base)? {
@@ -101,6 +107,9 @@ impl<'a> Reader<'a> {
         let mut way = vec![(Arc::clone(record), number)];
         let mut at_hand = None;
         let (mut record, mut number) = (Arc::clone(record), number);
+        if document(&record, number)?.1.0 == Form::Dropped {
+            return Err(StorageError::Collected);
+        }
         while let Form::Difference { base, .. } = document(&record, number)?.1.0 {
             let known = self.known(&record, number, base)?;
             at_hand = known.and_then(|known| known.into_iter().next()?.bytes);
@@ -116,13 +125,14 @@ impl<'a> Reader<'a> {
             let length = usize::try_from(header.length).ok();
             let base = match form {
                 Form::Difference { .. } => bytes.as_deref().or(at_hand.as_deref()),
-                Form::Whole | Form::Packed => None,
+                Form::Whole | Form::Packed | Form::Dropped => None,
             };
             let read = match form {
                 Form::Whole => (length == Some(stored.len())).then(|| stored.to_vec()),
                 Form::Packed | Form::Difference { .. } => {
                     length.and_then(|length| unpack(base, stored, length))
                 }
+                Form::Dropped => return Err(record.corrupt(DROPPED)),
             };
             bytes = Some(read.ok_or_else(|| record.corrupt(UNPACKED))?);
         }

@@ -5,8 +5,10 @@
 use crate::storage::StorageError;
 use crate::terms::Position;
 
-/// What this release writes, and the newest that it reads.
+/// What is written, and what every release reads.
 pub(super) const FORMAT: u16 = 1;
+/// The newest that this release reads, and writes where a segment was written anew without what was dropped from it.
+pub(super) const NEWEST_FORMAT: u16 = 2;
 
 /// The first bytes of a segment.
 ///
@@ -15,6 +17,8 @@ pub(super) const FORMAT: u16 = 1;
 /// 128, 32 bytes, BLAKE3 of the 128 before.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct SegmentHeader {
+    /// [`FORMAT`], unless something stands in it that releases before cannot read.
+    pub(super) format: u16,
     /// As in the file's name. Later segments have higher ones; there may be gaps.
     pub(super) number: u64,
     /// Of the first record that it holds or will hold. Earlier segments count only up to it.
@@ -25,7 +29,8 @@ pub(super) struct SegmentHeader {
     pub(super) confirms: [u8; 32],
     /// Random, so that no bytes made elsewhere pass for a group of this segment.
     pub(super) key: [u8; 16],
-    /// How long the file was made. While nothing seals or follows the segment, it cannot be shorter.
+    /// How long the file was made. While nothing seals or follows the segment, it cannot be shorter. Zero in one that was
+    /// written anew, which something follows always.
     pub(super) size: u64,
 }
 
@@ -37,7 +42,7 @@ impl SegmentHeader {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::LENGTH);
         bytes.extend(Self::MAGIC);
-        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend(self.format.to_le_bytes());
         bytes.extend([0; 6]);
         bytes.extend(self.number.to_le_bytes());
         bytes.extend(self.first.get().to_le_bytes());
@@ -62,18 +67,18 @@ impl SegmentHeader {
             return Err(damaged());
         }
         match fields.u16().ok_or_else(damaged)? {
-            FORMAT => {}
-            found if found > FORMAT => {
-                return Err(StorageError::NewerFormat { file: file.to_owned(), found, supported: FORMAT });
+            format @ FORMAT..=NEWEST_FORMAT => Self::fields(format, fields).ok_or_else(damaged),
+            found if found > NEWEST_FORMAT => {
+                Err(StorageError::NewerFormat { file: file.to_owned(), found, supported: NEWEST_FORMAT })
             }
-            _ => return Err(damaged()),
+            _ => Err(damaged()),
         }
-        Self::fields(fields).ok_or_else(damaged)
     }
 
-    fn fields(mut fields: Fields<'_>) -> Option<Self> {
+    fn fields(format: u16, mut fields: Fields<'_>) -> Option<Self> {
         fields.zeros::<6>()?;
         let header = Self {
+            format,
             number: fields.u64()?,
             first: Position::new(fields.u64()?),
             chain: fields.bytes()?,
@@ -104,11 +109,14 @@ pub(super) enum GroupKind {
     Seal,
     /// A later segment was durable when this was written.
     Continued,
+    /// The end of a segment that was written anew. Its body is the check of the last group as it was first written, which
+    /// the segment after it confirms.
+    Rewritten,
 }
 
 /// What stands before the frames of one write.
 ///
-/// offset 0, 8 bytes, magic; 8, u8, kind (1 records, 2 seal, 3 continued); 9, 3 bytes, zero; 12, u32, count of records;
+/// offset 0, 8 bytes, magic; 8, u8, kind (1 records, 2 seal, 3 continued, 4 rewritten); 9, 3 bytes, zero; 12, u32, count of records;
 /// 16, u64, length of the body; 24, u64, first Position; 32, 32 bytes, confirms; 64, 32 bytes, BLAKE3 of the body;
 /// 96, 32 bytes, check: BLAKE3 of the 96 before, keyed with the segment's group key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -137,6 +145,23 @@ impl GroupHeader {
         Self { kind, records: 0, body: 0, first, confirms, digest: *blake3::hash(&[]).as_bytes() }
     }
 
+    /// The header of a group of records with that body; `None` if it is beyond what a header can say.
+    pub(super) fn of_records(
+        records: usize,
+        body: &[u8],
+        first: Position,
+        confirms: [u8; 32],
+    ) -> Option<Self> {
+        Some(Self {
+            kind: GroupKind::Records,
+            records: u32::try_from(records).ok()?,
+            body: u64::try_from(body.len()).ok()?,
+            first,
+            confirms,
+            digest: *blake3::hash(body).as_bytes(),
+        })
+    }
+
     /// The bytes, and the check that ends them.
     pub(super) fn encode(&self, key: &[u8; 32]) -> (Vec<u8>, [u8; 32]) {
         let mut bytes = Vec::with_capacity(Self::LENGTH);
@@ -145,6 +170,7 @@ impl GroupHeader {
             GroupKind::Records => 1,
             GroupKind::Seal => 2,
             GroupKind::Continued => 3,
+            GroupKind::Rewritten => 4,
         });
         bytes.extend([0; 3]);
         bytes.extend(self.records.to_le_bytes());
@@ -173,6 +199,7 @@ impl GroupHeader {
             1 => GroupKind::Records,
             2 => GroupKind::Seal,
             3 => GroupKind::Continued,
+            4 => GroupKind::Rewritten,
             _ => return None,
         };
         fields.zeros::<3>()?;
@@ -196,11 +223,14 @@ impl GroupHeader {
 
 /// What stands before each record in a group's body; the encoded record header and the payload follow.
 ///
-/// offset 0, u32, length of the encoded header; 4, u32, zero (later: what became of the payload); 8, u64, length of the
+/// offset 0, u32, length of the encoded header; 4, u32, how many documents were dropped from the payload, its attachment
+/// counted as one; 8, u64, length of the
 /// payload; 16, 32 bytes, BLAKE3 of the encoded header; 48, 32 bytes, BLAKE3 of the payload.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Frame {
     pub(super) header_length: u32,
+    /// How many documents, and the attachment.
+    pub(super) dropped: u32,
     pub(super) payload_length: u64,
     /// The link that the next record's header names.
     pub(super) header_digest: [u8; 32],
@@ -211,9 +241,10 @@ impl Frame {
     pub(super) const LENGTH: usize = 80;
 
     /// `None` if a length is beyond what a frame can say.
-    pub(super) fn of(header: &[u8], payload: &[u8]) -> Option<Self> {
+    pub(super) fn of(header: &[u8], payload: &[u8], dropped: u32) -> Option<Self> {
         Some(Self {
             header_length: u32::try_from(header.len()).ok()?,
+            dropped,
             payload_length: u64::try_from(payload.len()).ok()?,
             header_digest: *blake3::hash(header).as_bytes(),
             payload_digest: *blake3::hash(payload).as_bytes(),
@@ -223,7 +254,7 @@ impl Frame {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::LENGTH);
         bytes.extend(self.header_length.to_le_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend(self.dropped.to_le_bytes());
         bytes.extend(self.payload_length.to_le_bytes());
         bytes.extend(self.header_digest);
         bytes.extend(self.payload_digest);
@@ -232,10 +263,9 @@ impl Frame {
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
-        let header_length = fields.u32()?;
-        fields.zeros::<4>()?;
         Some(Self {
-            header_length,
+            header_length: fields.u32()?,
+            dropped: fields.u32()?,
             payload_length: fields.u64()?,
             header_digest: fields.bytes()?,
             payload_digest: fields.bytes()?,

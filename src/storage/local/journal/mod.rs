@@ -6,13 +6,17 @@
 //!   an unclean end left readable is written again, to a fresh segment, before it is served: the page cache may hold
 //!   what no disk does. A segment's header names the Position from which it counts; earlier segments count only up to it.
 //! - **Close**: a seal ends the last segment.
+//! - **Compact**: a segment that something follows is written anew without what may be dropped, and takes the old one's
+//!   place.
 //!
-//! What may stand in the folder after a power cut, and why each case opens, is argued at `open` and `segment::create`.
+//! What may stand in the folder after a power cut, and why each case opens, is argued at `open`, `segment::Unnamed` and `compact`.
 
+mod compact;
 mod layout;
 mod open;
 mod payload;
 mod read;
+mod reserve;
 mod segment;
 mod verify;
 mod write;
@@ -23,6 +27,7 @@ pub(super) use verify::Check;
 pub(super) use write::Appender;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
@@ -87,6 +92,8 @@ pub(crate) struct Journal {
     options: JournalOptions,
     /// Durable things only. Held for moments, never over a read, write or sync.
     table: RwLock<Table>,
+    /// Segments were replaced, and their folder not synced since.
+    unsynced: AtomicBool,
     /// Held over writes and syncs.
     writer: Mutex<write::Writer>,
 }
@@ -95,6 +102,8 @@ struct Table {
     /// In order; together they hold every Position from 1 to the end.
     segments: Vec<Segment>,
     end: End,
+    /// How often a segment was replaced by one that was written anew.
+    replaced: u64,
 }
 
 impl Journal {
@@ -111,6 +120,12 @@ impl Journal {
     pub(crate) fn reached(&self) -> (End, Vec<Segment>) {
         let table = self.table.read();
         (table.end, table.segments.clone())
+    }
+
+    /// Keeps some room for a full disk, if it is not kept yet.
+    pub(crate) fn keep_reserve(&self) {
+        let bytes = self.table.read().segments.iter().map(|segment| segment.end).sum();
+        reserve::keep(&*self.device, self.options.smallest_segment, bytes);
     }
 }
 

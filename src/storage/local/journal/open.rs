@@ -1,14 +1,16 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::layout::{ALIGNMENT, GroupHeader, GroupKind, SegmentHeader};
-use super::segment::{self, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, UNFINISHED, frames};
+use super::layout::{ALIGNMENT, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
+use super::segment::{self, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, UNFINISHED, Unnamed, frames};
 use super::write::{Active, State, Writer, following};
-use super::{End, Journal, JournalOptions, Segment, Table};
+use super::{End, Journal, JournalOptions, Segment, Table, reserve};
 use crate::storage::device::Device;
 use crate::storage::local::codec;
 use crate::storage::{RecordHeader, StorageError};
+use crate::terms::Position;
 
 /// Is told each record that is read at open, in order. What it answers with `Err` is damage.
 pub(crate) type Visit<'a> = dyn FnMut(&RecordHeader) -> Result<(), &'static str> + 'a;
@@ -57,7 +59,7 @@ impl Journal {
     ) -> Result<Scanned, StorageError> {
         let glances = glance(device)?;
         let (end, known) = from.unwrap_or((End::START, Vec::new()));
-        known_stand(device, &glances, &known, &end)?;
+        let known = known_stand(device, &glances, known, &end)?;
         // The last one known may have grown since, so it is read on from where the checkpoint saw its end.
         let resumed = known.len().saturating_sub(1);
         let mut scan = Scan { end, segments: known, visit };
@@ -102,20 +104,28 @@ fn glance(device: &dyn Device) -> Result<Vec<Glance>, StorageError> {
 }
 
 /// Whether the segments that a checkpoint knows are the first in the folder, unchanged as far as a glance can tell, and
-/// the newest record that it knows stands in them.
+/// the newest record that it knows stands in them. Answers them as they are: one that was written anew since is read again.
 fn known_stand(
     device: &dyn Device,
     glances: &[Glance],
-    known: &[Segment],
+    mut known: Vec<Segment>,
     end: &End,
-) -> Result<(), StorageError> {
+) -> Result<Vec<Segment>, StorageError> {
     let mut newest = None;
-    for (at, segment) in known.iter().enumerate() {
-        let stands = glances.get(at).is_some_and(|glance| {
-            glance.header.number == segment.number
-                && glance.digest == segment.header
-                && glance.length >= segment.end
-        });
+    for (at, segment) in known.iter_mut().enumerate() {
+        let glance = glances.get(at).filter(|glance| glance.header.number == segment.number);
+        let next = glances.get(at + 1).map(|glance| &glance.header);
+        let stands = match glance {
+            Some(glance) if glance.digest == segment.header => glance.length >= segment.end,
+            Some(_) => match written_anew(device, segment, next)? {
+                Some(anew) => {
+                    *segment = anew;
+                    true
+                }
+                None => false,
+            },
+            None => false,
+        };
         if !stands {
             let name = segment::name(segment.number);
             return Err(StorageError::corrupt(
@@ -126,12 +136,35 @@ fn known_stand(
         }
         newest = segment.records.last().map(|place| (segment.number, *place)).or(newest);
     }
-    let Some((number, place)) = newest else { return Ok(()) };
+    let Some((number, place)) = newest else { return Ok(known) };
     let file = SegmentFile::open(device, number)?;
     if file.chain(place)? != Some(end.chain) {
         return Err(file.corrupt(place, "not the newest record that the checkpoint knows"));
     }
-    Ok(())
+    Ok(known)
+}
+
+/// The segment as it is now, if it holds the same records that `known` held before it was written anew.
+fn written_anew(
+    device: &dyn Device,
+    known: &Segment,
+    next: Option<&SegmentHeader>,
+) -> Result<Option<Segment>, StorageError> {
+    let file = SegmentFile::open(device, known.number)?;
+    let Some(next) = next.filter(|_| file.header.format == NEWEST_FORMAT && file.header.first == known.first)
+    else {
+        return Ok(None);
+    };
+    let SegmentHeader { first, chain, confirms, .. } = file.header;
+    let before = Position::new(first.get().saturating_sub(1));
+    let mut scan = Scan {
+        end: End { position: before, chain, confirms },
+        segments: vec![Segment::new(&file, End { position: before, chain, confirms })],
+        visit: &mut |_| Ok(()),
+    };
+    scan.read(&file, Some(next))?;
+    let same = scan.end.chain == next.chain && scan.end.confirms == next.confirms;
+    Ok(scan.segments.pop().filter(|anew| same && anew.records.len() == known.records.len()))
 }
 
 impl Scan<'_, '_> {
@@ -153,12 +186,15 @@ impl Scan<'_, '_> {
     fn read(&mut self, file: &SegmentFile, next: Option<&SegmentHeader>) -> Result<Stop, StorageError> {
         let mut tail = None;
         loop {
+            let offset = self.segments.last().map_or(SEGMENT_HEADER, |segment| segment.end);
             if let Some(next) = next
                 && next.first == self.end.position.next()
             {
+                if let Some(original) = file.original_check(offset)? {
+                    self.end.confirms = original;
+                }
                 return Ok(Stop::Clean);
             }
-            let offset = self.segments.last().map_or(SEGMENT_HEADER, |segment| segment.end);
             let group = file.group(offset)?.filter(|group| {
                 group.header.first == self.end.position.next() && group.header.confirms == self.end.confirms
             });
@@ -183,7 +219,7 @@ impl Scan<'_, '_> {
                         file.corrupt(offset, "sealed here, but the segment that follows begins later")
                     );
                 }
-                GroupKind::Continued => {
+                GroupKind::Continued | GroupKind::Rewritten => {
                     return Err(file.corrupt(offset, "the segment that follows this one is missing"));
                 }
             }
@@ -285,8 +321,9 @@ impl Scanned {
             let file = SegmentFile::open(&*device, before.number)?;
             file.finish(before.end, header.first, header.confirms)?;
         }
-        let table = Table { segments: self.segments, end: self.end };
-        Ok(Journal { device, options, table: RwLock::new(table), writer: Mutex::new(writer) })
+        let table = Table { segments: self.segments, end: self.end, replaced: 0 };
+        let (table, writer) = (RwLock::new(table), Mutex::new(writer));
+        Ok(Journal { device, options, table, unsynced: AtomicBool::new(false), writer })
     }
 
     /// Writes the tail to a fresh segment. From when that has its name, durably, the old place does not count.
@@ -318,7 +355,8 @@ impl Scanned {
                 old.end = tail.offset;
             }
         }
-        let segment = segment::create(device, &header, &content)?;
+        let made = reserve::or_without(device, || Unnamed::make(device, &header, &content))?;
+        let segment = made.name(device)?;
         writer.next_number = writer.next_number.saturating_add(1);
         let offset = SEGMENT_HEADER + span;
         self.segments.push(Segment { records: moved, end: offset, ..Segment::new(&segment, before) });

@@ -1,7 +1,7 @@
 //! A record's documents and attachment as bytes.
 //!
-//! For each document, in the order of the header: u8, its form; for a difference, where its base stands and its step;
-//! length; so many bytes. Then the length of the attachment; so many bytes. Nothing after it.
+//! For each document, in the order of the header: u8, its form (0 whole, 1 packed, 2 difference, 3 dropped); for a
+//! difference, where its base stands and its step; length; so many bytes. Then the length of the attachment; so many bytes. Nothing after it.
 
 use core::ops::Range;
 
@@ -30,6 +30,8 @@ pub(in crate::storage::local) enum Form {
         /// How many documents of its role, this one included, came since the last one that stands alone.
         step: u64,
     },
+    /// It was dropped: no bytes stand for it.
+    Dropped,
 }
 
 /// A document as it is stored: its form, and the bytes.
@@ -45,6 +47,7 @@ pub(super) struct Parts {
 const WHOLE: u8 = 0;
 const PACKED: u8 = 1;
 const DIFFERENCE: u8 = 2;
+const DROPPED: u8 = 3;
 
 /// A record's payload.
 pub(in crate::storage::local) fn encode<'a>(
@@ -56,6 +59,7 @@ pub(in crate::storage::local) fn encode<'a>(
         match form {
             Form::Whole => payload.push(WHOLE),
             Form::Packed => payload.push(PACKED),
+            Form::Dropped => payload.push(DROPPED),
             Form::Difference { base, step } => {
                 payload.push(DIFFERENCE);
                 put_number(&mut payload, base.position.get());
@@ -90,9 +94,14 @@ pub(super) fn parse(documents: usize, payload: &[u8]) -> Result<Parts, &'static 
                 let base = At { position, number: u32::try_from(number()?).map_err(|_| NO_NUMBER)? };
                 Form::Difference { base, step: number()? }
             }
+            [DROPPED] => Form::Dropped,
             _ => return Err("a document in a form that this release does not know"),
         };
-        parts.documents.push((form, next(&mut fields, payload)?));
+        let range = next(&mut fields, payload)?;
+        if form == Form::Dropped && !range.is_empty() {
+            return Err("bytes of a document that was dropped");
+        }
+        parts.documents.push((form, range));
     }
     parts.attachment = next(&mut fields, payload)?;
     if fields.0.is_empty() { Ok(parts) } else { Err("bytes after the attachment") }

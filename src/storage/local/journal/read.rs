@@ -63,6 +63,36 @@ struct Source {
 impl Journal {
     /// One record as it stands, its frame's digests checked.
     pub(crate) fn stored(&self, position: Position) -> Result<StoredRecord, StorageError> {
+        self.steadily(|| self.try_stored(position))
+    }
+
+    /// BLAKE3 of a record's encoded header; `None` if there is no such record.
+    pub(crate) fn chain(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
+        self.steadily(|| self.try_chain(position))
+    }
+
+    /// At most `limit` headers after a position, each with its digest, every link between them checked.
+    pub(crate) fn headers(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(RecordHeader, [u8; 32])>, StorageError> {
+        self.steadily(|| self.try_headers(after, limit))
+    }
+
+    /// Reads again what could not be read while a segment was written anew: places that were known are of the old file, and
+    /// of two records the one may be read before and the other after.
+    pub(crate) fn steadily<T>(&self, read: impl Fn() -> Result<T, StorageError>) -> Result<T, StorageError> {
+        loop {
+            let before = self.table.read().replaced;
+            let read = read();
+            if read.is_ok() || self.table.read().replaced == before {
+                return read;
+            }
+        }
+    }
+
+    fn try_stored(&self, position: Position) -> Result<StoredRecord, StorageError> {
         let place =
             *self.places(position, 1).first().ok_or(StorageError::Bug("a position that has no record"))?;
         let source = self.source(place.segment)?;
@@ -77,8 +107,7 @@ impl Journal {
         StoredRecord::new(header, payload, name)
     }
 
-    /// BLAKE3 of a record's encoded header; `None` if there is no such record.
-    pub(crate) fn chain(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
+    fn try_chain(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
         if position == Position::START {
             return Ok(Some([0; 32]));
         }
@@ -87,8 +116,7 @@ impl Journal {
         Ok(Some(frame.header_digest))
     }
 
-    /// At most `limit` headers after a position, each with its digest, every link between them checked.
-    pub(crate) fn headers(
+    fn try_headers(
         &self,
         after: Position,
         limit: usize,

@@ -1,4 +1,6 @@
-use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, SegmentHeader};
+use std::io;
+
+use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
 use crate::storage::StorageError;
 use crate::storage::device::{Device, DeviceFile};
 use crate::storage::local::codec;
@@ -26,18 +28,54 @@ pub(super) fn number(name: &str) -> Option<u64> {
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// Makes a segment with `content` after its header, durable in content and name when this returns `Ok`.
+/// A segment that has no name yet: nothing has happened to the journal.
 ///
 /// It is made beside, filled, synced, and only then given its name. So a power cut at any point leaves either no such
 /// segment or a whole one; and a later sync of a group in it writes no file metadata.
-pub(super) fn create(
-    device: &dyn Device,
-    header: &SegmentHeader,
-    content: &[u8],
-) -> Result<SegmentFile, StorageError> {
+pub(super) struct Unnamed(SegmentFile);
+
+impl Unnamed {
+    /// Makes one with `content` after its header, durable but for its name. Where that fails, nothing is left of it.
+    pub(super) fn make(
+        device: &dyn Device,
+        header: &SegmentHeader,
+        content: &[u8],
+    ) -> Result<Self, StorageError> {
+        let made = make(device, header, content);
+        if made.is_err() {
+            // What is left would be removed at the next open, too.
+            let _gone = device.remove(&beside(header.number));
+        }
+        made.map(Self)
+    }
+
+    /// Gives it its name, durably. Where that fails, what the next open finds is not known.
+    pub(super) fn name(self, device: &dyn Device) -> Result<SegmentFile, StorageError> {
+        let Self(segment) = self;
+        let failed = |source| StorageError::io(format!("naming {}", segment.name), source);
+        device.rename(&beside(segment.header.number), &segment.name).map_err(failed)?;
+        device.sync_folder().map_err(failed)?;
+        Ok(segment)
+    }
+
+    pub(super) fn header(&self) -> &SegmentHeader {
+        &self.0.header
+    }
+}
+
+/// The name of a segment's file until it is whole.
+pub(super) fn beside(number: u64) -> String {
+    format!("{}{UNFINISHED}", name(number))
+}
+
+fn make(device: &dyn Device, header: &SegmentHeader, content: &[u8]) -> Result<SegmentFile, StorageError> {
     let name = name(header.number);
-    let beside = format!("{name}{UNFINISHED}");
+    let beside = beside(header.number);
     let failed = |source| StorageError::io(format!("making {name}"), source);
+    match device.remove(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
     let file = device.create(&beside).map_err(failed)?;
     let mut start = header.encode();
     let digest = *blake3::hash(&start).as_bytes();
@@ -52,8 +90,6 @@ pub(super) fn create(
         filled += count;
     }
     file.sync().map_err(failed)?;
-    device.rename(&beside, &name).map_err(failed)?;
-    device.sync_folder().map_err(failed)?;
     Ok(SegmentFile { key: header.group_key(), header: header.clone(), name, file, digest, length: filled })
 }
 
@@ -126,6 +162,12 @@ impl SegmentFile {
         Ok(whole.then_some(Group { header, check, body, end }))
     }
 
+    /// The check of the last group before `offset` as it was first written, if the segment was written anew and ends there.
+    pub(super) fn original_check(&self, offset: u64) -> Result<Option<[u8; 32]>, StorageError> {
+        let mark = self.group(offset)?.filter(|group| group.header.kind == GroupKind::Rewritten);
+        Ok(mark.and_then(|mark| mark.body.first_chunk().copied()))
+    }
+
     /// BLAKE3 of the encoded record header in the frame at `place`; `None` if that is none.
     pub(super) fn chain(&self, place: u64) -> Result<Option<[u8; 32]>, StorageError> {
         let Some(prefix) = self.read(place, FRAME)? else { return Ok(None) };
@@ -158,8 +200,11 @@ impl SegmentFile {
     /// Ends a segment that another one, durable by now, follows at `first`: says so at `end`, and gives back the rest.
     ///
     /// Nothing rests on this being durable: what stands after `end` does not count any more. The mark only makes the
-    /// loss of the later segment evident.
+    /// loss of the later segment evident. One that was written anew has a mark of its own, which is needed.
     pub(super) fn finish(&self, end: u64, first: Position, confirms: [u8; 32]) -> Result<(), StorageError> {
+        if self.header.format == NEWEST_FORMAT {
+            return Ok(());
+        }
         let failed = |source| StorageError::io(format!("finishing {}", self.name), source);
         let (mark, _) = GroupHeader::bare(GroupKind::Continued, first, confirms).encode(&self.key);
         self.file.write(end, &mark).map_err(failed)?;

@@ -94,6 +94,7 @@ fn a_group_made_for_another_segment_is_not_taken_for_one_however_a_publisher_pla
     // A payload that holds what a valid segment and its groups look like, with the very number and chain of this one.
     let (end, segments) = journal.reached();
     let stolen = SegmentHeader {
+        format: super::layout::FORMAT,
         number: segments[0].number,
         first: Position::new(1),
         chain: [0; 32],

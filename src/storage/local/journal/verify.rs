@@ -90,6 +90,9 @@ impl Walk<'_> {
             self.group(file, offset, &group, &mut places);
             offset = group.end;
         }
+        if let Some(original) = file.original_check(segment.end)? {
+            self.confirms = Some(original);
+        }
         Ok(())
     }
 

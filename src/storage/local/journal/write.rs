@@ -1,10 +1,10 @@
 use parking_lot::MutexGuard;
 
-use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, SegmentHeader};
-use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, create};
-use super::{End, Journal, JournalOptions, Segment};
+use super::layout::{FORMAT, Frame, GroupHeader, GroupKind, SegmentHeader};
+use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, Unnamed};
+use super::{End, Journal, JournalOptions, Segment, reserve};
 use crate::storage::local::codec;
-use crate::storage::{DocumentHeader, Record, RecordHeader, StorageError, StoredDocument};
+use crate::storage::{DocumentHeader, Record, RecordHeader, RecordKind, StorageError, StoredDocument};
 
 /// What only the writer knows.
 pub(super) struct Writer {
@@ -45,6 +45,19 @@ pub(crate) struct Appended {
     pub(crate) chain: [u8; 32],
 }
 
+/// A group that only lacks the check of the segment that it goes to.
+struct Group {
+    header: GroupHeader,
+    /// Room for the header, the frames, and zeros up to the span.
+    bytes: Vec<u8>,
+    span: u64,
+    /// Where each frame starts, from the start of the group.
+    offsets: Vec<u64>,
+    appended: Vec<Appended>,
+    /// The journal with it, but for the group's check.
+    end: End,
+}
+
 /// A group as it is being put together.
 struct Draft {
     /// Room for the group's header, then the frames.
@@ -80,70 +93,93 @@ impl Appender<'_> {
 
     /// Makes records durable, each with its payload, all in one write and one sync.
     ///
-    /// When this returns an error after a write began, the records are whole or absent, known after reopening, and the
-    /// journal takes no more.
+    /// When this returns an error and the journal is [ready](Self::ready) still, nothing was written. Otherwise the records
+    /// are whole or absent, known after reopening, and the journal takes no more.
     pub(crate) fn append<'r>(
         &mut self,
         records: impl Iterator<Item = (&'r Record, &'r [u8])>,
     ) -> Result<Vec<Appended>, StorageError> {
         self.ready()?;
-        let draft = assemble(records, self.journal.end())?;
-        let written = self.write(draft);
+        let mut frees = true;
+        let records = records.inspect(|(record, _)| frees &= record.kind == RecordKind::Deletion);
+        let group = assemble(records, self.journal.end())?.finish(self.journal.end())?;
+        let next = if self.fits(group.span) { None } else { Some(self.next_segment(group.span, frees)?) };
+        self.halting(|appender| {
+            if let Some(next) = next {
+                appender.advance(next)?;
+            }
+            appender.write(group)
+        })
+    }
+
+    /// Lets another segment follow the newest one, so that it may be compacted.
+    pub(crate) fn rotate(&mut self) -> Result<(), StorageError> {
+        self.ready()?;
+        let next = self.next_segment(0, true)?;
+        self.halting(|appender| appender.advance(next))
+    }
+
+    /// What leaves the journal as nobody knows if it fails.
+    fn halting<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let written = write(self);
         if written.is_err() {
             self.writer.state = State::Halted;
         }
         written
     }
 
-    fn write(&mut self, mut draft: Draft) -> Result<Vec<Appended>, StorageError> {
-        let (room, body) = draft.bytes.split_at_checked(GroupHeader::LENGTH).ok_or(BEYOND)?;
-        let length = u64::try_from(body.len()).map_err(|_| BEYOND)?;
-        let digest = *blake3::hash(body).as_bytes();
-        let filled = length.checked_next_multiple_of(ALIGNMENT).ok_or(BEYOND)?;
-        let span = filled.checked_add(GROUP_HEADER).ok_or(BEYOND)?;
-        let whole = usize::try_from(filled).ok().and_then(|filled| filled.checked_add(room.len()));
-        draft.bytes.resize(whole.ok_or(BEYOND)?, 0);
-        self.make_room(span)?;
-        let before = self.journal.end();
-        let header = GroupHeader {
-            kind: GroupKind::Records,
-            records: u32::try_from(draft.offsets.len()).map_err(|_| BEYOND)?,
-            body: length,
-            first: before.position.next(),
-            confirms: before.confirms,
-            digest,
-        };
+    fn write(&mut self, group: Group) -> Result<Vec<Appended>, StorageError> {
+        let Group { header, mut bytes, span, offsets, appended, end } = group;
         let active = self.writer.active.as_mut().ok_or(StorageError::Bug("no segment to write to"))?;
         let (encoded, check) = header.encode(&active.segment.key);
-        fill(&mut draft.bytes, 0, &encoded)?;
+        fill(&mut bytes, 0, &encoded)?;
         let failed = |source| StorageError::io(format!("writing {}", active.segment.name), source);
-        active.segment.file.write(active.offset, &draft.bytes).map_err(failed)?;
+        active.segment.file.write(active.offset, &bytes).map_err(failed)?;
         active.segment.file.sync().map_err(failed)?;
         let start = active.offset;
         active.offset += span;
-        let end = active.offset;
+        let stop = active.offset;
         self.writer.bytes += span;
 
         let mut table = self.journal.table.write();
         let segment = table.segments.last_mut().ok_or(StorageError::Bug("no segment to write to"))?;
-        segment.records.extend(draft.offsets.iter().map(|offset| start + offset));
-        segment.end = end;
-        table.end = End { confirms: check, ..draft.end };
-        Ok(draft.appended)
+        segment.records.extend(offsets.iter().map(|offset| start + offset));
+        segment.end = stop;
+        table.end = End { confirms: check, ..end };
+        Ok(appended)
     }
 
-    /// Makes the next segment if the group does not fit into this one together with a seal.
-    fn make_room(&mut self, span: u64) -> Result<(), StorageError> {
-        if let Some(active) = &self.writer.active
-            && active.offset + span + GROUP_HEADER <= active.segment.header.size
-        {
-            return Ok(());
-        }
-        let end = self.journal.end();
+    /// Whether a group fits into the segment that is written to, together with a seal.
+    fn fits(&self, span: u64) -> bool {
+        let active = self.writer.active.as_ref();
+        active.is_some_and(|active| active.offset + span + GROUP_HEADER <= active.segment.header.size)
+    }
+
+    /// A segment with room for a group of so many bytes, not named yet.
+    fn next_segment(&self, span: u64, frees: bool) -> Result<Unnamed, StorageError> {
+        let device = &*self.journal.device;
         let number = self.writer.next_number;
-        let size = self.journal.options.size(self.writer.bytes, span);
-        let segment = create(&*self.journal.device, &following(&end, number, size), &[])?;
-        self.writer.next_number += 1;
+        let make = |size| Unnamed::make(device, &following(&self.journal.end(), number, size), &[]);
+        let options = &self.journal.options;
+        let usual = options.size(self.writer.bytes, span);
+        match make(usual) {
+            // A small one is better than none.
+            Err(error) if error.is_full_disk() => {
+                let small = options.size(0, span);
+                if frees { reserve::or_without(device, || make(small)) } else { make(small) }
+            }
+            unnamed => unnamed,
+        }
+    }
+
+    /// Goes on in the next segment.
+    fn advance(&mut self, next: Unnamed) -> Result<(), StorageError> {
+        let end = self.journal.end();
+        self.writer.next_number = next.header().number.saturating_add(1);
+        let segment = next.name(&*self.journal.device)?;
         self.writer.active = None;
         let before = {
             let mut table = self.journal.table.write();
@@ -217,6 +253,7 @@ impl Segment {
 /// The header of a segment that takes over after `end`.
 pub(super) fn following(end: &End, number: u64, size: u64) -> SegmentHeader {
     SegmentHeader {
+        format: FORMAT,
         number,
         first: end.position.next(),
         chain: end.chain,
@@ -238,7 +275,7 @@ fn assemble<'r>(
         let header = header(record, draft.end)?;
         let encoded = codec::encode_header(&header)?;
         draft.offsets.push(u64::try_from(draft.bytes.len()).map_err(|_| BEYOND)?);
-        let frame = Frame::of(&encoded, payload).ok_or(BEYOND)?;
+        let frame = Frame::of(&encoded, payload, 0).ok_or(BEYOND)?;
         draft.bytes.extend(frame.encode());
         draft.bytes.extend(&encoded);
         draft.bytes.extend(payload);
@@ -247,6 +284,19 @@ fn assemble<'r>(
         draft.appended.push(Appended { header, chain: frame.header_digest });
     }
     Ok(draft)
+}
+
+impl Draft {
+    fn finish(mut self, before: End) -> Result<Group, StorageError> {
+        let body = self.bytes.get(GroupHeader::LENGTH..).ok_or(BEYOND)?;
+        let first = before.position.next();
+        let header =
+            GroupHeader::of_records(self.offsets.len(), body, first, before.confirms).ok_or(BEYOND)?;
+        let span = header.span().ok_or(BEYOND)?;
+        self.bytes.resize(usize::try_from(span).map_err(|_| BEYOND)?, 0);
+        let Self { bytes, offsets, appended, end } = self;
+        Ok(Group { header, bytes, span, offsets, appended, end })
+    }
 }
 
 /// Puts `content` where room was left for it.

@@ -95,6 +95,11 @@ impl CrashDevice {
         disk.fault = Some((disk.operations + operation, fault));
     }
 
+    /// Whether the power is gone.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.lock().cut
+    }
+
     /// Whether a fault was met.
     pub(crate) fn met_fault(&self) -> bool {
         self.0.lock().met

@@ -62,6 +62,17 @@ fn work(device: &CrashDevice) -> Told {
             told.acknowledged.extend(records);
             return true;
         }
+        if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(_))) {
+            // Nothing was written: what comes next is taken, unless nothing works any more.
+            let another = Author::default().publish("e", 10);
+            let outcomes = super::commit(storage, vec![another.clone()]);
+            match outcomes.as_slice() {
+                [Outcome::Committed(_)] => told.acknowledged.push(another.record),
+                [_] => assert!(device.is_cut(), "{outcomes:?}"),
+                _ => panic!("{outcomes:?}"),
+            }
+            return false;
+        }
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(_))), "{outcomes:?}");
         told.unknown = records;
         // Halted: nothing more is taken, and nothing is sealed.

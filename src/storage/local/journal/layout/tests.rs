@@ -2,6 +2,7 @@ use super::*;
 
 fn segment() -> SegmentHeader {
     SegmentHeader {
+        format: super::FORMAT,
         number: 2,
         first: Position::new(3),
         chain: [1; 32],
@@ -62,7 +63,7 @@ fn a_group_header_has_the_bytes_that_the_format_says() {
 
 #[test]
 fn a_frame_has_the_bytes_that_the_format_says() {
-    let frame = Frame::of(b"header", b"payload").unwrap();
+    let frame = Frame::of(b"header", b"payload", 0).unwrap();
     let bytes = frame.encode();
     let mut golden = b"\x06\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0".to_vec();
     golden.extend(blake3::hash(b"header").as_bytes());

@@ -1,0 +1,91 @@
+use std::collections::HashSet;
+
+use crate::storage::local::LocalStorage;
+use crate::storage::local::delta::Reader;
+use crate::storage::{Discard, DocumentAt, RecordHeader, StorageError};
+
+impl LocalStorage {
+    pub(super) fn stand_on(&self, documents: &[DocumentAt]) -> Result<HashSet<DocumentAt>, StorageError> {
+        let mut reader = Reader::new(&self.journal, &self.recent);
+        let mut all = HashSet::new();
+        for DocumentAt { position, number } in documents {
+            let record = reader.stored(*position)?;
+            let ancestors = match reader.ancestors(&record, *number) {
+                // It was dropped before, so it stands on nothing.
+                Err(StorageError::Collected) => continue,
+                ancestors => ancestors?,
+            };
+            all.extend(
+                ancestors.into_iter().map(|ancestor| DocumentAt {
+                    position: ancestor.at.position,
+                    number: ancestor.at.number,
+                }),
+            );
+        }
+        Ok(all)
+    }
+
+    /// One run at a time. On a full disk the segments of which least is left go first, as each makes room for the next.
+    pub(super) fn compact_segments(
+        &self,
+        may: &dyn Fn(&RecordHeader) -> Discard,
+        part: u64,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<u64, StorageError> {
+        let _alone = self.compacting.lock();
+        self.journal.settle_names()?;
+        if self.journal.should_rotate(may)? {
+            self.journal.appender().rotate()?;
+        }
+        let mut left = self.journal.followed();
+        let (all, mut done, mut freed) = (count(left.len()), 0, 0_u64);
+        let mut without_room = None;
+        while !left.is_empty() {
+            let (mut again, before) = (Vec::new(), freed);
+            for number in left {
+                if !progress(done, all) {
+                    self.checkpoint_after(freed)?;
+                    return Ok(freed);
+                }
+                match self.journal.compact(number, may, part) {
+                    Ok(bytes) => {
+                        freed = freed.saturating_add(bytes);
+                        done += 1;
+                    }
+                    Err(error) if error.is_full_disk() => {
+                        again.push(number);
+                        without_room = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(error) = without_room.take_if(|_| freed == before) {
+                self.checkpoint_after(freed)?;
+                return Err(error);
+            }
+            left = again;
+        }
+        progress(all, all);
+        self.checkpoint_after(freed)?;
+        self.journal.keep_reserve();
+        Ok(freed)
+    }
+
+    /// The one before knows other files: it would cost reading them again.
+    fn checkpoint_after(&self, freed: u64) -> Result<(), StorageError> {
+        let writer = self.journal.appender();
+        if freed > 0 && writer.ready().is_ok() {
+            match self.write_checkpoint(writer.bytes()) {
+                Err(error) if error.is_full_disk() => {
+                    tracing::warn!(%error, "no checkpoint after compacting; opening will take longer");
+                }
+                written => written?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
