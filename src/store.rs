@@ -421,6 +421,20 @@ impl Store {
         maintain::verify(&*loader.storage, &loader.limits, progress)
     }
 
+    /// Reads everything that is stored, and checks that the bytes are those that were written: every checksum, link and
+    /// digest, and the index against the journal. [`Store::verify`] does that, and verifies all signatures, too.
+    ///
+    /// `progress` may take its time, so that reading takes no more of the disk than it should.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    ///
+    /// # Cost
+    /// Reads the whole journal. Readers and publishers go on.
+    pub fn scrub(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
+        maintain::scrub(&*self.0.publisher.loader.storage, progress)
+    }
+
     /// Drops what was replaced long ago, and all of repositories that were deleted, and gives its bytes back to the disk. That
     /// something was published stays in [`Store::changes`] and [`Store::documents`]; [`Store::history`] answers `None` for what
     /// was dropped.

@@ -5,7 +5,7 @@ mod verify;
 
 pub(crate) use collect::collect;
 pub use collect::{CollectReport, Retention};
-pub(crate) use verify::verify;
+pub(crate) use verify::{scrub, verify};
 pub use verify::{Finding, VerifyReport};
 
 /// How far something that takes its time is.
@@ -24,7 +24,7 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Verifying, first: checksums, the chain of headers, digests, and the index against the journal, record by record.
+    /// Scrubbing, and verifying, first: checksums, the chain of headers, digests, and the index against the journal, record by record.
     Bytes,
     /// Verifying, then: signatures and rules of every publication, on top of the one before.
     Trust,

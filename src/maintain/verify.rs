@@ -7,7 +7,7 @@ use super::{Progress, Stage};
 use crate::catalog::{HashKey, State, tags};
 use crate::metadata::Limits;
 use crate::recover::{self, Attachment};
-use crate::storage::{Record, RecordHeader, RecordKind, Storage, StorageError, Wanted};
+use crate::storage::{Damage, Record, RecordHeader, RecordKind, Storage, StorageError, Wanted};
 use crate::terms::{Position, RepositoryName, RoleName, Sha256};
 use crate::trust::{CompleteSet, Reason, Set, believe};
 
@@ -39,6 +39,26 @@ pub struct Finding {
     pub what: String,
 }
 
+impl From<Damage> for Finding {
+    fn from(damage: Damage) -> Self {
+        let Damage { repository, place, finding } = damage;
+        Self { repository, place, what: finding }
+    }
+}
+
+/// Reads a whole store, and checks that the bytes are those that were written.
+pub(crate) fn scrub(
+    storage: &dyn Storage,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport, StorageError> {
+    let mut report = VerifyReport { records: storage.end().get(), ..VerifyReport::default() };
+    storage.verify(
+        &mut |done, all| progress(Progress { stage: Stage::Bytes, done, all }),
+        &mut |damage| report.findings.push(damage.into()),
+    )?;
+    Ok(report)
+}
+
 /// Verifies a whole store.
 pub(crate) fn verify(
     storage: &dyn Storage,
@@ -49,13 +69,7 @@ pub(crate) fn verify(
     let mut findings = Vec::new();
     storage.verify(
         &mut |done, all| progress(Progress { stage: Stage::Bytes, done, all }),
-        &mut |damage| {
-            findings.push(Finding {
-                repository: damage.repository,
-                place: damage.place,
-                what: damage.finding,
-            });
-        },
+        &mut |damage| findings.push(damage.into()),
     )?;
     report.findings = findings;
     let all = storage.end().get();

@@ -219,7 +219,7 @@ pub struct Status {
     pub position: Position,
     /// Whether a write would be tried: false once it was closed, or once a write failed.
     pub takes_writes: bool,
-    /// How many bytes the journal and its checkpoint take on disk.
+    /// How many bytes the journal and its checkpoint take on disk, without the room that is kept for a full one.
     pub journal_bytes: u64,
     /// Which key-value store holds the index; `None` if it is in memory only.
     pub index: Option<IndexKind>,

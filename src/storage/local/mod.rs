@@ -40,7 +40,7 @@ use crate::storage::local::heads::Heads;
 pub(crate) use crate::storage::local::index::Behind;
 use crate::storage::local::index::IndexError;
 pub use crate::storage::local::index::IndexKind;
-use crate::storage::local::journal::{End, Journal, JournalOptions, Segment};
+use crate::storage::local::journal::{End, Journal, JournalOptions, RESERVE, Segment};
 use crate::storage::local::lock::FolderLock;
 use crate::storage::{
     Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader,
@@ -333,7 +333,7 @@ impl Storage for LocalStorage {
         let position = self.end();
         let reached = self.index.reached()?.map_or(Position::START, |reached| reached.position);
         let mut journal_bytes = 0_u64;
-        for name in self.device.list().map_err(failed)? {
+        for name in self.device.list().map_err(failed)?.into_iter().filter(|name| name != RESERVE) {
             match self.device.open(&name) {
                 // A checkpoint that was being written has its name by now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -12,7 +12,7 @@ use crate::terms::{Position, RepositoryName};
 /// What has been read so far.
 struct Tally<'a> {
     heads: Heads,
-    documents: Bag,
+    indexed: Bag,
     journal: &'a Journal,
     /// So that a document is not made anew for each that stands on it.
     recent: Recent,
@@ -41,19 +41,11 @@ impl Check for Tally<'_> {
                 finding: finding.to_owned(),
             });
         }
-        catch_up::entries(header).for_each(|entry| self.documents.add(&Row::of(&entry)));
-        let mut reader = Reader::new(self.journal, &self.recent);
-        for number in numbers(header.documents.len()) {
-            let document = match reader.document(&record, number) {
-                Err(StorageError::Collected) => continue,
-                document => document?,
-            };
-            let mut ancestors = reader.ancestors(&record, number)?;
-            if let Some(newest) = ancestors.first_mut() {
-                newest.bytes = Some(document.bytes);
-            }
-            let lineage = Lineage { sha256: document.sha256, ancestors };
-            self.recent.put(&header.repository, header.incarnation, &document.role, lineage);
+        catch_up::entries(header).for_each(|entry| self.indexed.add(&Row::of(&entry)));
+        if self.documents(&record).is_err() {
+            // What it stands on may have been dropped together with it since it was read.
+            let position = header.position;
+            self.journal.steadily(|| self.documents(&Arc::new(self.journal.stored(position)?)))?;
         }
         Ok(())
     }
@@ -65,6 +57,27 @@ impl Check for Tally<'_> {
     fn damage(&mut self, damage: Damage) {
         self.damaged = true;
         (self.report)(damage);
+    }
+}
+
+impl Tally<'_> {
+    /// Reads every document of a record.
+    fn documents(&self, record: &Arc<StoredRecord>) -> Result<(), StorageError> {
+        let header = &record.header;
+        let mut reader = Reader::new(self.journal, &self.recent);
+        for number in numbers(header.documents.len()) {
+            let document = match reader.document(record, number) {
+                Err(StorageError::Collected) => continue,
+                document => document?,
+            };
+            let mut ancestors = reader.ancestors(record, number)?;
+            if let Some(newest) = ancestors.first_mut() {
+                newest.bytes = Some(document.bytes);
+            }
+            let lineage = Lineage { sha256: document.sha256, ancestors };
+            self.recent.put(&header.repository, header.incarnation, &document.role, lineage);
+        }
+        Ok(())
     }
 }
 
@@ -95,7 +108,7 @@ impl LocalStorage {
         };
         let mut tally = Tally {
             heads: Heads::new([]),
-            documents: Bag::default(),
+            indexed: Bag::default(),
             journal: &self.journal,
             recent: Recent::new(self.recent.most()),
             damaged: false,
@@ -106,7 +119,7 @@ impl LocalStorage {
         // Against a damaged journal neither heads nor index can be compared.
         if !tally.damaged {
             compare_heads(heads, &tally.heads, tally.report);
-            self.compare_index(end.position, tally.documents, tally.report);
+            self.compare_index(end.position, tally.indexed, tally.report);
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ mod write;
 
 pub(super) use payload::{At, Form, encode as encode_payload};
 pub(super) use read::StoredRecord;
+pub(super) use reserve::NAME as RESERVE;
 pub(super) use verify::Check;
 pub(super) use write::Appender;
 

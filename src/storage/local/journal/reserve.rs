@@ -6,7 +6,8 @@ use std::io;
 use crate::storage::StorageError;
 use crate::storage::device::Device;
 
-const NAME: &str = "reserve";
+/// The file's name.
+pub(crate) const NAME: &str = "reserve";
 const LARGEST: u64 = 8 << 20;
 /// It is so much of the journal.
 const PART: u64 = 16;

@@ -40,15 +40,11 @@ impl Journal {
             confirms: Some([0; 32]),
             all: end.position.get(),
         };
-        for segment in segments {
-            let file = match SegmentFile::open(&*self.device, segment.number) {
-                Ok(file) => file,
-                Err(error) => {
-                    walk.lost(error)?;
-                    continue;
-                }
-            };
-            walk.segment(&file, segment)?;
+        for known in segments {
+            match self.as_it_is(known) {
+                Ok((file, segment)) => walk.segment(&file, &segment)?,
+                Err(error) => walk.lost(error)?,
+            }
         }
         if walk.chain.is_some_and(|chain| chain != end.chain) || walk.position != end.position {
             walk.say(StorageError::corrupt(
@@ -58,6 +54,26 @@ impl Journal {
             ));
         }
         Ok(())
+    }
+}
+
+impl Journal {
+    /// A segment's file, and what memory knows of just that file: it may have been written anew since.
+    fn as_it_is(&self, known: &Segment) -> Result<(SegmentFile, Segment), StorageError> {
+        loop {
+            let file = SegmentFile::open(&*self.device, known.number)?;
+            if file.digest == known.header {
+                return Ok((file, known.clone()));
+            }
+            let table = self.table.read();
+            let now = table.segments.iter().find(|segment| segment.number == known.number);
+            match now {
+                Some(now) if now.header == file.digest => return Ok((file, now.clone())),
+                // Between the two looks it was replaced again.
+                Some(now) if now.header != known.header => {}
+                Some(_) | None => return Ok((file, known.clone())),
+            }
+        }
     }
 }
 
