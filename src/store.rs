@@ -424,14 +424,18 @@ impl Store {
     /// Reads everything that is stored, and checks that the bytes are those that were written: every checksum, link and
     /// digest, and the index against the journal. [`Store::verify`] does that, and verifies all signatures, too.
     ///
-    /// `progress` may take its time, so that reading takes no more of the disk than it should.
+    /// `progress` is asked after each record whether to go on; `None` if it said no. It may take its time, so that reading
+    /// takes no more of the disk than it should.
     ///
     /// # Errors
     /// As [`Store::verify`].
     ///
     /// # Cost
     /// Reads the whole journal. Readers and publishers go on.
-    pub fn scrub(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
+    pub fn scrub(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Option<VerifyReport>, StorageError> {
         maintain::scrub(&*self.0.publisher.loader.storage, progress)
     }
 

@@ -5,8 +5,8 @@ mod verify;
 
 pub(crate) use collect::collect;
 pub use collect::{CollectReport, Retention};
-pub(crate) use verify::{scrub, verify};
 pub use verify::{Finding, VerifyReport};
+pub(crate) use verify::{scrub, verify};
 
 /// How far something that takes its time is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -49,14 +49,16 @@ impl From<Damage> for Finding {
 /// Reads a whole store, and checks that the bytes are those that were written.
 pub(crate) fn scrub(
     storage: &dyn Storage,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<VerifyReport, StorageError> {
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Option<VerifyReport>, StorageError> {
     let mut report = VerifyReport { records: storage.end().get(), ..VerifyReport::default() };
-    storage.verify(
+    let whole = storage.verify(
         &mut |done, all| progress(Progress { stage: Stage::Bytes, done, all }),
-        &mut |damage| report.findings.push(damage.into()),
+        &mut |damage| {
+            report.findings.push(damage.into());
+        },
     )?;
-    Ok(report)
+    Ok(whole.then_some(report))
 }
 
 /// Verifies a whole store.
@@ -68,8 +70,13 @@ pub(crate) fn verify(
     let mut report = VerifyReport::default();
     let mut findings = Vec::new();
     storage.verify(
-        &mut |done, all| progress(Progress { stage: Stage::Bytes, done, all }),
-        &mut |damage| findings.push(damage.into()),
+        &mut |done, all| {
+            progress(Progress { stage: Stage::Bytes, done, all });
+            true
+        },
+        &mut |damage| {
+            findings.push(damage.into());
+        },
     )?;
     report.findings = findings;
     let all = storage.end().get();

@@ -305,12 +305,13 @@ pub(crate) trait Storage: Send + Sync + 'static {
     fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StorageError>;
 
     /// Reads everything, checks every checksum, chain link and digest, and the index against the journal. Damage is
-    /// reported, not returned as an error; `Err` only if reading itself is impossible.
+    /// reported, not returned as an error; `Err` only if reading itself is impossible. `progress` is told records done and in
+    /// all, and answers whether to go on; `false` if it did not.
     fn verify(
         &self,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
-    ) -> Result<(), StorageError>;
+    ) -> Result<bool, StorageError>;
 
     /// Seals, writes a checkpoint, flushes the index. Later commits are refused. Idempotent.
     fn close(&self) -> Result<(), StorageError>;

@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Status(Status),
     Check(Check),
     Verify(Verify),
+    Scrub(Scrub),
+    Collect(Collect),
     Completions(Completions),
     Man(Man),
 }
@@ -493,6 +495,52 @@ pub(crate) struct Verify {
     /// And see that all documents which this file says were acknowledged are there
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,
+}
+
+/// Read everything that is stored, and say what is damaged.
+///
+/// Every checksum, link and digest, and the index against the journal; `tufstore verify` verifies all signatures, too, and
+/// takes longer. A server does this by itself every week. Exit codes as of verify.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore scrub --data store
+  tufstore scrub --data store --output json")]
+pub(crate) struct Scrub {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+}
+
+/// Drop what was replaced long ago, and give its space back.
+///
+/// Of a repository that lives, these stay: every root; all that its newest publication consists of; the last versions of
+/// each role; what was replaced lately; all that a timestamp which has not expired leads to; and what any of these is stored as a
+/// difference to. Of a repository that was deleted, nothing does. What was dropped stays on record, in `tufstore changes` and
+/// `tufstore history`, and its bytes are gone for good: make a backup before.
+///
+/// A server drops what deleted repositories leave behind by itself, every day, and more if its settings say so. It can be
+/// interrupted at any time.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore collect --data store
+  tufstore collect --data store --versions 3 --age 30d
+  tufstore collect --data store --deleted-only      # all that living repositories have published stays")]
+pub(crate) struct Collect {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// How many of the last versions of each role stay
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) versions: u64,
+    /// What was replaced within this time stays, too, such as 12h, 30d or 1y
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = humantime::parse_duration)]
+    pub(crate) age: Duration,
+    /// Drop only what deleted repositories left behind
+    #[arg(long, conflicts_with_all = ["versions", "age"])]
+    pub(crate) deleted_only: bool,
+    /// Write a file of the journal anew only if about so many hundredths of it go; with 0, nothing that may go is left
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
+    pub(crate) worth: u8,
 }
 
 /// Write a completion script for a shell to standard output.

@@ -7,6 +7,7 @@
 //! transport  accept ─limits─▶ TLS ─▶ HTTP/1.1 or h2 ─▶ api ─▶ answer
 //! api        path ─route─▶ Route ─prefix─▶ ─access─▶ handler ─workers─▶ store
 //! renewal    a reader of what is due ─▶ one publication of an empty upload, for all who wait
+//! upkeep     concerns: what expires, for the metrics · maintenance: scrubbing and collecting, a little at a time
 //! admin      a socket in the store's folder ─▶ the same questions that the command line asks a closed store
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod clock;
 mod concerns;
+mod maintenance;
 mod text;
 mod service;
 mod metrics;

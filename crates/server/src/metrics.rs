@@ -21,7 +21,7 @@ use crate::concerns::Concern;
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// What the counts are, for whoever reads them; those of Notary's are known to its operators.
-const DESCRIBED: [(&str, &str); 9] = [
+const DESCRIBED: [(&str, &str); 10] = [
     ("tufstore_publications_total", "Uploads over HTTP that were taken"),
     ("tufstore_refusals_total", "Refusals, by the code and the kind of validation error on the wire"),
     ("tufstore_renewals_total", "Timestamps and snapshots signed anew because they were due"),
@@ -29,6 +29,7 @@ const DESCRIBED: [(&str, &str); 9] = [
     ("tufstore_commits_total", "Publications and deletions that were tried to be written"),
     ("tufstore_tables_loaded_total", "Tag tables read from the index for a lookup"),
     ("tufstore_states_loaded_total", "Repositories read from the journal, with all their documents"),
+    ("tufstore_collected_bytes_total", "By how much the journal became smaller"),
     ("tufstore_commit_seconds", "One group of commits, written and synced"),
     ("tufstore_sync_seconds", "One sync of one file of the journal"),
 ];
@@ -54,9 +55,13 @@ pub(crate) fn install(now: UnixTime) {
         }
     }
     // There from the beginning, so that the first ever is seen as a rise.
-    for name in ["tufstore_tables_loaded_total", "tufstore_states_loaded_total"] {
+    for name in
+        ["tufstore_tables_loaded_total", "tufstore_states_loaded_total", "tufstore_collected_bytes_total"]
+    {
         counter!(name).increment(0);
     }
+    gauge!("tufstore_scrubbed_timestamp_seconds").set(0.0);
+    gauge!("tufstore_damage_findings").set(0.0);
     gauge!("process_start_time_seconds").set(float(u64::try_from(now.seconds()).unwrap_or(0)));
     gauge!("tufstore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -92,6 +97,16 @@ pub(crate) fn renewed(well: bool) {
 /// What was found to expire, or to be wrong, in place of what was found before.
 pub(crate) fn concerned(concerns: Vec<Concern>) {
     concerns::set(concerns);
+}
+
+/// The store was read through.
+pub(crate) fn scrubbed(now: UnixTime, findings: usize) {
+    gauge!("tufstore_scrubbed_timestamp_seconds").set(float(u64::try_from(now.seconds()).unwrap_or(0)));
+    gauge!("tufstore_damage_findings").set(float(u64::try_from(findings).unwrap_or(u64::MAX)));
+}
+
+pub(crate) fn collected(bytes: u64) {
+    counter!("tufstore_collected_bytes_total").increment(bytes);
 }
 
 pub(crate) fn connected() -> Connection {

@@ -18,6 +18,7 @@ use crate::admin::Socket;
 use crate::api::{self, route};
 use crate::clock::Clock;
 use crate::concerns;
+use crate::maintenance::{self, Ended, Maintenance};
 use crate::metrics;
 use crate::secrets::{Plan, Secrets, SecretsError};
 use crate::service::Service;
@@ -35,6 +36,7 @@ pub struct Server {
     certificate: Option<Reloader>,
     made_key_file: Option<PathBuf>,
     admin: Option<Socket>,
+    maintenance: Maintenance,
 }
 
 /// Why a server does not start.
@@ -131,7 +133,8 @@ impl Server {
             }
         };
         let service = Arc::new(Service::new(store, clock, settings.limits, settings.api));
-        Ok(Self { service, listener, certificate, made_key_file: made, admin })
+        let maintenance = settings.maintenance;
+        Ok(Self { service, listener, certificate, made_key_file: made, admin, maintenance })
     }
 
     /// Whether a server would start with these settings; makes and changes nothing. Needs a tokio runtime.
@@ -193,6 +196,8 @@ impl Server {
                 metrics::settle();
             }
         });
+        let service = Arc::clone(&self.service);
+        let keeping = tokio::spawn(maintenance::keep(service, self.maintenance, Ended::default()));
         let watching = tokio::spawn(concerns::watch(Arc::clone(&self.service)));
         let (admin_ends, admin) = (CancellationToken::new(), self.admin);
         let admin =
@@ -204,6 +209,7 @@ impl Server {
         }
         settling.abort();
         watching.abort();
+        keeping.abort();
         let store = self.service.store.clone();
         let closed = task::spawn_blocking(move || store.close()).await;
         closed.unwrap_or(Err(StorageError::Halted)).map_err(RunError::Close)

@@ -15,6 +15,7 @@ pub(crate) struct Workers {
     renewals: Room,
     scans: Room,
     scrapes: Room,
+    upkeep: Room,
 }
 
 /// How many may work and wait.
@@ -47,7 +48,9 @@ impl Workers {
         let scans = Room::new(limits.scans, limits.connections);
         // Each copies all that was counted, so that many at once would take the memory.
         let scrapes = Room::new(1, limits.connections);
-        Self { reads, publications, renewals, scans, scrapes }
+        // One reads through, the other drops.
+        let upkeep = Room::new(2, 2);
+        Self { reads, publications, renewals, scans, scrapes, upkeep }
     }
 
     /// Runs what reads.
@@ -80,6 +83,14 @@ impl Workers {
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Result<A, WorkError> {
         self.scrapes.run(work).await
+    }
+
+    /// Runs what the server does for the store by itself, for hours if need be.
+    pub(crate) async fn maintain<A: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<A, WorkError> {
+        self.upkeep.run(work).await
     }
 
     /// Runs what signs anew without being asked to by a publisher.

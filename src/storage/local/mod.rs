@@ -248,7 +248,7 @@ fn beyond(index: &Behind, end: End) -> Result<(), StorageError> {
 impl LocalStorage {
     /// Whether there is such a record.
     fn holds(&self, position: Position) -> bool {
-        position != Position::START && position <= self.journal.end().position
+        self.journal.holds(position)
     }
 }
 
@@ -364,9 +364,9 @@ impl Storage for LocalStorage {
 
     fn verify(
         &self,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         self.verify_all(progress, report)
     }
 

@@ -17,7 +17,7 @@ struct Tally<'a> {
     /// So that a document is not made anew for each that stands on it.
     recent: Recent,
     damaged: bool,
-    progress: &'a mut dyn FnMut(u64, u64),
+    progress: &'a mut dyn FnMut(u64, u64) -> bool,
     report: &'a mut dyn FnMut(Damage),
 }
 
@@ -50,8 +50,8 @@ impl Check for Tally<'_> {
         Ok(())
     }
 
-    fn progress(&mut self, done: u64, all: u64) {
-        (self.progress)(done, all);
+    fn progress(&mut self, done: u64, all: u64) -> bool {
+        (self.progress)(done, all)
     }
 
     fn damage(&mut self, damage: Damage) {
@@ -98,9 +98,9 @@ impl Bag {
 impl LocalStorage {
     pub(super) fn verify_all(
         &self,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         let (heads, end, segments) = {
             let _no_commits = self.journal.appender();
             let (end, segments) = self.journal.reached();
@@ -115,13 +115,15 @@ impl LocalStorage {
             progress,
             report,
         };
-        self.journal.verify(end, &segments, &mut tally)?;
+        if !self.journal.verify(end, &segments, &mut tally)? {
+            return Ok(false);
+        }
         // Against a damaged journal neither heads nor index can be compared.
         if !tally.damaged {
             compare_heads(heads, &tally.heads, tally.report);
             self.compare_index(end.position, tally.indexed, tally.report);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn compare_index(&self, end: Position, documents: Bag, report: &mut dyn FnMut(Damage)) {

@@ -1,12 +1,13 @@
 //! What an operator asks of a whole store.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 use tufstore::StorageError;
 use tufstore::terms::RepositoryName;
 use tufstore_server::admin::{
-    self, Acknowledged, FindingEntry, Holds, Question, Reindex, Status, StatusEntry, Verify,
+    self, Acknowledged, Collect, FindingEntry, Holds, Question, Reindex, Scrub, Status, StatusEntry, Verify,
 };
 
 use crate::clock::Stopwatch;
@@ -94,6 +95,29 @@ impl Serving {
     }
 }
 
+#[derive(Serialize)]
+struct Collected {
+    documents: u64,
+    freed_bytes: u64,
+    journal_bytes: u64,
+}
+
+/// `tufstore collect`
+pub(crate) fn collect(args: &args::Collect, output: Output) -> Result<(), Failure> {
+    let store = store::reach(&args.store.data)?;
+    let versions = if args.deleted_only { u64::MAX } else { args.versions };
+    let collected = asked(&store, Collect { versions, age: args.age.as_secs(), worth: args.worth })?;
+    let journal_bytes = store.ask(Status {})?.journal_bytes;
+    store.close()?;
+    let admin::Collected { documents, freed_bytes, .. } = collected;
+    let text = output::facts(&[
+        ("documents that are not kept", output::number(documents)),
+        ("freed", output::size(freed_bytes)),
+        ("journal", output::size(journal_bytes)),
+    ]);
+    output.result(&Collected { documents, freed_bytes, journal_bytes }, text)
+}
+
 #[derive(Default, Serialize)]
 struct Verified {
     sound: bool,
@@ -110,6 +134,8 @@ struct Verified {
 struct AcknowledgedRow {
     documents: u64,
     whole: u64,
+    /// Dropped by a collection.
+    collected: u64,
     /// Of lives that ended since.
     ended: u64,
     lost: u64,
@@ -127,12 +153,33 @@ struct FindingRow {
 pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure> {
     let folder = args.folder.as_ref().or(args.data.as_ref()).cloned().unwrap_or_default();
     let acknowledged = args.acks.as_deref().map(acks::read).transpose()?;
-    let verified = match store::reach(&folder) {
+    checked(&folder, output, |store| {
+        let mut verified = Verified::from(asked(store, Verify {})?);
+        if let Some(acknowledged) = acknowledged {
+            verified.hold(store, acknowledged)?;
+        }
+        Ok(verified)
+    })
+}
+
+/// `tufstore scrub`
+pub(crate) fn scrub(args: &args::Scrub, output: Output) -> Result<(), Failure> {
+    checked(&args.store.data, output, |store| {
+        let report = asked(store, Scrub {})?;
+        // Of the rest, a scrub knows nothing.
+        Ok(Verified { repositories: store.ask(Status {})?.repositories, ..Verified::from(report) })
+    })
+}
+
+/// Shows what a check of a whole store says.
+fn checked(
+    folder: &Path,
+    output: Output,
+    check: impl FnOnce(&Reached) -> Result<Verified, Failure>,
+) -> Result<(), Failure> {
+    let verified = match store::reach(folder) {
         Ok(store) => {
-            let mut verified = Verified::from(asked(&store, Verify {})?);
-            if let Some(acknowledged) = acknowledged {
-                verified.hold(&store, acknowledged)?;
-            }
+            let verified = check(&store)?;
             // Whether it can be closed cleanly says nothing about what was found.
             if let Err(failure) = store.close() {
                 output::failure(&failure);
@@ -175,6 +222,7 @@ impl Verified {
             row.documents += count(documents.len());
             let held = asked(store, Holds { repository: repository.clone(), documents })?;
             row.whole += held.whole;
+            row.collected += held.collected;
             row.ended += held.ended;
             row.lost += count(held.lost.len());
             self.findings.extend(held.lost.into_iter().map(|lost| {
@@ -197,17 +245,21 @@ impl Verified {
     fn text(&self) -> String {
         let mut facts = vec![
             ("records", output::number(self.records)),
-            ("documents", output::number(self.documents)),
             ("repositories", output::number(self.repositories)),
-            ("tags", output::number(self.tags)),
         ];
+        if self.documents > 0 {
+            facts.push(("documents", output::number(self.documents)));
+            facts.push(("tags", output::number(self.tags)));
+        }
         if let Some(acknowledged) = &self.acknowledged {
-            let AcknowledgedRow { documents, whole, ended, lost } = acknowledged;
-            let [documents, whole, ended, lost] = [documents, whole, ended, lost].map(|n| output::number(*n));
-            facts.push(("acknowledged documents", documents));
-            facts.push(("of these, whole", whole));
-            facts.push(("of lives that ended since", ended));
-            facts.push(("lost", lost));
+            let AcknowledgedRow { documents, whole, collected, ended, lost } = acknowledged;
+            facts.extend([
+                ("acknowledged documents", output::number(*documents)),
+                ("of these, whole", output::number(*whole)),
+                ("dropped by a collection", output::number(*collected)),
+                ("of lives that ended since", output::number(*ended)),
+                ("lost", output::number(*lost)),
+            ]);
         }
         facts.push(("sound", if self.sound { "yes" } else { "NO" }.to_owned()));
         let mut text = output::facts(&facts);

@@ -38,6 +38,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Status(args) => maintain::status(args, output),
         Command::Check(args) => check::check(args, output),
         Command::Verify(args) => maintain::verify(args, output),
+        Command::Scrub(args) => maintain::scrub(args, output),
+        Command::Collect(args) => maintain::collect(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
     }

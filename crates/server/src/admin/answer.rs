@@ -5,15 +5,15 @@ use std::time::Duration;
 use tufstore::metadata::write::key_type;
 use tufstore::terms::{RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{
-    Change, ChangeKind, CompleteSet, DeleteError, IndexKind, MirrorError, PublishError, Stage, Store, Upload,
-    View, Which,
+    Change, ChangeKind, CompleteSet, DeleteError, IndexKind, MirrorError, PublishError, Retention, Stage,
+    Store, Upload, VerifyReport, View, Which,
 };
 
 use super::question::{
-    Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Current, CurrentFile, Delete,
-    Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror, PublicKeyEntry, Publish,
-    Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Show,
-    Status, StatusEntry, TagEntry, Tags, Verified, Verify,
+    Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect, Collected, Current,
+    CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror,
+    PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories,
+    RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 use super::{Kind, Progress, Refusal};
 use crate::text::chain;
@@ -73,6 +73,33 @@ impl Question for Check {
         }
         Ok(Checked { repositories, concerns })
     }
+}
+
+impl Question for Collect {
+    type Answer = Collected;
+
+    fn answer(&self, store: &Store, now: UnixTime, tell: Tell<'_>) -> Result<Collected, Refusal> {
+        let retention = Retention::default().with_versions(self.versions).with_worth(self.worth);
+        let retention = retention.with_age(Duration::from_secs(self.age));
+        let report = store.collect(&retention, now, &mut |progress| {
+            tell(told(progress));
+            true
+        });
+        let report = report.map_err(|error| Refusal::storage("dropping what is not kept", &error))?;
+        Ok(Collected { documents: report.documents, freed_bytes: report.freed_bytes })
+    }
+}
+
+/// For people.
+fn told(progress: tufstore::Progress) -> Progress {
+    let doing = match progress.stage {
+        Stage::Bytes => "reading",
+        Stage::Trust => "verifying",
+        Stage::Choosing => "choosing",
+        Stage::Compacting => "compacting",
+        _ => "working",
+    };
+    Progress { doing: doing.to_owned(), done: progress.done, all: progress.all }
 }
 
 impl Question for Current {
@@ -348,28 +375,40 @@ impl Question for Tags {
     }
 }
 
+impl Question for Scrub {
+    type Answer = Verified;
+
+    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<Verified, Refusal> {
+        let report = store.scrub(&mut |progress| {
+            tell(told(progress));
+            true
+        });
+        let report = report.map_err(|error| Refusal::storage("reading the store", &error))?;
+        report.map(Verified::from).ok_or_else(|| Refusal::new(Kind::Defect, "reading the store was stopped"))
+    }
+}
+
 impl Question for Verify {
     type Answer = Verified;
 
     fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<Verified, Refusal> {
-        let report = store.verify(&mut |progress| {
-            let doing = match progress.stage {
-                Stage::Bytes => "reading",
-                Stage::Trust | _ => "verifying",
-            };
-            tell(Progress { doing: doing.to_owned(), done: progress.done, all: progress.all });
-        });
-        let report = report.map_err(|error| Refusal::storage("reading the store", &error))?;
+        let report = store.verify(&mut |progress| tell(told(progress)));
+        report.map(Verified::from).map_err(|error| Refusal::storage("reading the store", &error))
+    }
+}
+
+impl From<VerifyReport> for Verified {
+    fn from(report: VerifyReport) -> Self {
         let findings = report.findings.into_iter().map(|finding| {
             let tufstore::Finding { repository, place, what, .. } = finding;
             FindingEntry { repository, place, what }
         });
-        Ok(Verified {
+        Self {
             records: report.records,
             documents: report.documents,
             repositories: report.repositories,
             tags: report.tags,
             findings: findings.collect(),
-        })
+        }
     }
 }

@@ -101,6 +101,15 @@ questions! {
         /// Within so many seconds.
         within: u64,
     }
+    /// Drop what is not kept.
+    Collect {
+        /// So many of the last versions of each role are kept.
+        versions: u64,
+        /// And what was replaced within so many seconds.
+        age: u64,
+        /// See [`tufstore::Retention::worth`].
+        worth: u8,
+    }
     /// What does a repository consist of now?
     Current {
         /// Which.
@@ -164,6 +173,8 @@ questions! {
     Reindex {}
     /// Which repositories are there?
     Repositories {}
+    /// Are all bytes those that were written?
+    Scrub {}
     /// What are the bytes of a file?
     Show {
         /// Of which repository.
@@ -217,10 +228,12 @@ impl Ask {
             Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
             Self::Changes(_)
             | Self::Check(_)
+            | Self::Collect(_)
             | Self::History(_)
             | Self::Holds(_)
             | Self::Reindex(_)
             | Self::Repositories(_)
+            | Self::Scrub(_)
             | Self::Verify(_) => Share::Scan,
             Self::Current(_)
             | Self::Key(_)
@@ -273,6 +286,13 @@ answers! {
         repositories: u64,
         /// By repository.
         concerns: Vec<Concern>,
+    }
+    /// What a collection did.
+    Collected {
+        /// Documents of repositories that live which are not kept, those dropped before included.
+        documents: u64,
+        /// By how much the journal became smaller.
+        freed_bytes: u64,
     }
     /// A file of a repository as it is now.
     CurrentFile {
@@ -329,6 +349,8 @@ answers! {
     Held {
         /// So many documents are there, bit for bit.
         whole: u64,
+        /// So many were dropped by a collection, which is recorded.
+        collected: u64,
         /// So many are of a life that ended since, which is recorded.
         ended: u64,
         /// What is lost.

@@ -29,6 +29,8 @@ pub struct Given {
     pub lifetimes: GivenLifetimes,
     /// How much of anything the server takes on.
     pub limits: GivenLimits,
+    /// What the server does for the store by itself.
+    pub maintenance: GivenMaintenance,
     /// What is logged.
     pub log: GivenLog,
 }
@@ -142,6 +144,20 @@ given! {
 }
 
 given! {
+    /// What the server does for the store by itself.
+    GivenMaintenance {
+        /// See [`super::Maintenance::scrub_every`].
+        scrub_every: Span,
+        /// See [`super::Maintenance::collect_every`].
+        collect_every: Span,
+        /// So many of the last versions of each role are kept; without this and the next one, all are.
+        keep_versions: u64,
+        /// What was replaced within so much time is kept.
+        keep_age: Span,
+    }
+}
+
+given! {
     /// What is logged.
     GivenLog {
         /// From which level on: error, warn, info, debug or trace.
@@ -235,6 +251,7 @@ impl Given {
             caching: self.caching.or(others.caching),
             lifetimes: self.lifetimes.or(others.lifetimes),
             limits: self.limits.or(others.limits),
+            maintenance: self.maintenance.or(others.maintenance),
             log: self.log.or(others.log),
         }
     }

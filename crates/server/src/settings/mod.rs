@@ -8,12 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tufstore::Lifetimes;
+use tufstore::{Lifetimes, Retention};
 
+pub use crate::maintenance::Maintenance;
 pub use file::{Ignored, SettingsError, read};
 pub use given::{
-    Algorithm, Given, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog, GivenTls, Level,
-    LogFormat, Passphrase, Span,
+    Algorithm, Given, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog, GivenMaintenance,
+    GivenTls, Level, LogFormat, Passphrase, Span,
 };
 
 /// Everything that a server is run with.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub limits: ServerLimits,
     /// What the API answers by.
     pub api: ApiSettings,
+    /// What the server does for the store by itself.
+    pub maintenance: Maintenance,
     /// What is logged, which is up to whoever installs a subscriber for it.
     pub log: Log,
 }
@@ -49,6 +52,7 @@ impl Settings {
             keys: Keys::default(),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
+            maintenance: Maintenance::default(),
             log: Log::default(),
         }
     }
@@ -103,10 +107,24 @@ impl Settings {
         if limits.bodies_bytes < limits.body_bytes {
             return Err(SettingsError::Bodies { one: limits.body_bytes, all: limits.bodies_bytes });
         }
+        settings.maintenance = maintenance(&given.maintenance);
         set(&mut settings.log.level, given.log.level);
         set(&mut settings.log.format, given.log.format);
         Ok(settings)
     }
+}
+
+/// With either bound given, what is beyond it is dropped; what the other one would keep stays all the same.
+fn maintenance(given: &GivenMaintenance) -> Maintenance {
+    let mut maintenance = Maintenance::default();
+    set(&mut maintenance.scrub_every, given.scrub_every.map(|span| span.0));
+    set(&mut maintenance.collect_every, given.collect_every.map(|span| span.0));
+    if given.keep_versions.is_some() || given.keep_age.is_some() {
+        maintenance.retention = Retention::default();
+        set(&mut maintenance.retention.versions, given.keep_versions);
+        set(&mut maintenance.retention.age, given.keep_age.map(|span| span.0));
+    }
+    maintenance
 }
 
 fn set<T>(setting: &mut T, given: Option<T>) {

@@ -13,7 +13,7 @@ pub(super) const NEWEST_FORMAT: u16 = 2;
 /// The first bytes of a segment.
 ///
 /// offset 0, 8 bytes, magic; 8, u16, format; 10, 6 bytes, zero; 16, u64, number; 24, u64, first Position;
-/// 32, 32 bytes, chain; 64, 32 bytes, confirms; 96, 16 bytes, key; 112, u64, size; 120, 8 bytes, zero;
+/// 32, 32 bytes, chain; 64, 32 bytes, confirms; 96, 16 bytes, key; 112, u64, size; 120, u64, skipped;
 /// 128, 32 bytes, BLAKE3 of the 128 before.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct SegmentHeader {
@@ -32,6 +32,8 @@ pub(super) struct SegmentHeader {
     /// How long the file was made. While nothing seals or follows the segment, it cannot be shorter. Zero in one that was
     /// written anew, which something follows always.
     pub(super) size: u64,
+    /// How many Positions before `first` no record has, which come after a store was restored or repaired. Zero else.
+    pub(super) skipped: u64,
 }
 
 impl SegmentHeader {
@@ -50,7 +52,7 @@ impl SegmentHeader {
         bytes.extend(self.confirms);
         bytes.extend(self.key);
         bytes.extend(self.size.to_le_bytes());
-        bytes.extend([0; 8]);
+        bytes.extend(self.skipped.to_le_bytes());
         bytes.extend(blake3::hash(&bytes).as_bytes());
         bytes
     }
@@ -85,9 +87,29 @@ impl SegmentHeader {
             confirms: fields.bytes()?,
             key: fields.bytes()?,
             size: fields.u64()?,
+            skipped: fields.u64()?,
         };
-        fields.zeros::<8>()?;
-        Some(header)
+        let sensible =
+            header.skipped < header.first.get() && (format >= NEWEST_FORMAT || header.skipped == 0);
+        sensible.then_some(header)
+    }
+
+    /// The same, where no record has the last so many Positions before its first.
+    pub(super) fn after_skipping(self, skipped: u64) -> Self {
+        let format = if skipped == 0 { self.format } else { NEWEST_FORMAT };
+        Self { format, skipped, ..self }
+    }
+
+    /// Whether the segment was written anew.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.size == 0
+    }
+
+    /// Whether it goes on where a journal ends: with the next Position, or with the one after those that it skips. Both are
+    /// right where a segment takes the place of one that skipped them before.
+    pub(super) fn goes_on_after(&self, end: Position) -> bool {
+        let after_skipped = Position::new(self.first.get().saturating_sub(self.skipped));
+        self.first == end.next() || after_skipped == end.next()
     }
 
     /// What group headers of this segment are keyed with.

@@ -25,7 +25,7 @@ pub(super) use payload::{At, Form, encode as encode_payload};
 pub(super) use read::StoredRecord;
 pub(super) use reserve::NAME as RESERVE;
 pub(super) use verify::Check;
-pub(super) use write::Appender;
+pub(super) use write::{Appender, Raw};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

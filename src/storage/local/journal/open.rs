@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::layout::{ALIGNMENT, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
+use super::layout::{ALIGNMENT, GroupHeader, GroupKind, SegmentHeader};
 use super::segment::{self, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, UNFINISHED, Unnamed, frames};
 use super::write::{Active, State, Writer, following};
 use super::{End, Journal, JournalOptions, Segment, Table, reserve};
@@ -151,8 +151,7 @@ fn written_anew(
     next: Option<&SegmentHeader>,
 ) -> Result<Option<Segment>, StorageError> {
     let file = SegmentFile::open(device, known.number)?;
-    let Some(next) = next.filter(|_| file.header.format == NEWEST_FORMAT && file.header.first == known.first)
-    else {
+    let Some(next) = next.filter(|_| file.header.is_rewritten() && file.header.first == known.first) else {
         return Ok(None);
     };
     let SegmentHeader { first, chain, confirms, .. } = file.header;
@@ -170,7 +169,7 @@ fn written_anew(
 impl Scan<'_, '_> {
     fn begin(&mut self, file: &SegmentFile) -> Result<(), StorageError> {
         let header = &file.header;
-        if header.first != self.end.position.next()
+        if !header.goes_on_after(self.end.position)
             || header.chain != self.end.chain
             || header.confirms != self.end.confirms
         {
@@ -178,6 +177,7 @@ impl Scan<'_, '_> {
                 "does not go on where the segment before it ends: one of them is missing or an older copy";
             return Err(file.corrupt(0, finding));
         }
+        self.end.position = Position::new(header.first.get().saturating_sub(1));
         self.segments.push(Segment::new(file, self.end));
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Scan<'_, '_> {
         loop {
             let offset = self.segments.last().map_or(SEGMENT_HEADER, |segment| segment.end);
             if let Some(next) = next
-                && next.first == self.end.position.next()
+                && next.goes_on_after(self.end.position)
             {
                 if let Some(original) = file.original_check(offset)? {
                     self.end.confirms = original;
@@ -336,7 +336,13 @@ impl Scanned {
     ) -> Result<Active, StorageError> {
         let before = tail.as_ref().map_or(self.end, |tail| tail.before);
         let span = tail.as_ref().and_then(|tail| tail.group.header.span()).unwrap_or_default();
-        let header = following(&before, writer.next_number, options.size(writer.bytes, span));
+        let mut header = following(&before, writer.next_number, options.size(writer.bytes, span));
+        if let Some(old) = self.segments.last()
+            && tail.as_ref().map_or(old.records.is_empty(), |tail| tail.offset == SEGMENT_HEADER)
+        {
+            // It takes the place of the whole segment, and with it that of what the segment skipped.
+            header = header.after_skipping(SegmentFile::open(device, old.number)?.header.skipped);
+        }
         let mut content = Vec::new();
         let mut moved = Vec::new();
         if let Some(tail) = tail {

@@ -10,6 +10,7 @@ use crate::terms::{Position, RepositoryName};
 /// Where a record's frame stands.
 #[derive(Clone, Copy, Debug)]
 struct Place {
+    position: Position,
     segment: u64,
     offset: u64,
 }
@@ -93,8 +94,7 @@ impl Journal {
     }
 
     fn try_stored(&self, position: Position) -> Result<StoredRecord, StorageError> {
-        let place =
-            *self.places(position, 1).first().ok_or(StorageError::Bug("a position that has no record"))?;
+        let place = self.place(position).ok_or(StorageError::Bug("a position that has no record"))?;
         let source = self.source(place.segment)?;
         let (frame, header) = source.header(place.offset, position)?;
         let start = place.offset + frame_length(&frame);
@@ -111,7 +111,7 @@ impl Journal {
         if position == Position::START {
             return Ok(Some([0; 32]));
         }
-        let Some(place) = self.places(position, 1).first().copied() else { return Ok(None) };
+        let Some(place) = self.place(position) else { return Ok(None) };
         let (frame, _) = self.source(place.segment)?.header(place.offset, position)?;
         Ok(Some(frame.header_digest))
     }
@@ -123,14 +123,12 @@ impl Journal {
     ) -> Result<Vec<(RecordHeader, [u8; 32])>, StorageError> {
         let mut headers: Vec<(RecordHeader, [u8; 32])> = Vec::new();
         let mut open: Option<(u64, Source)> = None;
-        let mut position = after;
         for place in self.places(after.next(), limit) {
-            position = position.next();
             let source = match open.take() {
                 Some((segment, source)) if segment == place.segment => source,
                 Some(_) | None => self.source(place.segment)?,
             };
-            let (frame, header) = source.header(place.offset, position)?;
+            let (frame, header) = source.header(place.offset, place.position)?;
             if headers.last().is_some_and(|(_, digest)| *digest != header.previous) {
                 let finding = "a record that does not follow the one before it";
                 return Err(source.corrupt_of(place.offset, header.repository, finding));
@@ -141,6 +139,15 @@ impl Journal {
         Ok(headers)
     }
 
+    /// Whether there is a record of that position.
+    pub(crate) fn holds(&self, position: Position) -> bool {
+        self.place(position).is_some()
+    }
+
+    fn place(&self, position: Position) -> Option<Place> {
+        self.places(position, 1).first().copied().filter(|place| place.position == position)
+    }
+
     /// Where at most `limit` records from `first` on stand.
     fn places(&self, first: Position, limit: usize) -> Vec<Place> {
         let table = self.table.read();
@@ -149,13 +156,14 @@ impl Journal {
         for segment in table.segments.iter().skip(after.saturating_sub(1)) {
             let skip = first.get().saturating_sub(segment.first.get());
             let Ok(skip) = usize::try_from(skip) else { continue };
-            // Before the first record: there is none.
-            if first < segment.first && places.is_empty() {
-                break;
-            }
             let left = limit.saturating_sub(places.len());
-            let records = segment.records.iter().skip(skip).take(left);
-            places.extend(records.map(|offset| Place { segment: segment.number, offset: *offset }));
+            let positions = (segment.first.get()..).map(Position::new);
+            let records = positions.zip(&segment.records).skip(skip).take(left);
+            places.extend(records.map(|(position, offset)| Place {
+                position,
+                segment: segment.number,
+                offset: *offset,
+            }));
             if places.len() >= limit {
                 break;
             }

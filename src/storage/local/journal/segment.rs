@@ -1,6 +1,6 @@
 use std::io;
 
-use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
+use super::layout::{ALIGNMENT, Frame, GroupHeader, GroupKind, SegmentHeader};
 use crate::storage::StorageError;
 use crate::storage::device::{Device, DeviceFile};
 use crate::storage::local::codec;
@@ -202,7 +202,7 @@ impl SegmentFile {
     /// Nothing rests on this being durable: what stands after `end` does not count any more. The mark only makes the
     /// loss of the later segment evident. One that was written anew has a mark of its own, which is needed.
     pub(super) fn finish(&self, end: u64, first: Position, confirms: [u8; 32]) -> Result<(), StorageError> {
-        if self.header.format == NEWEST_FORMAT {
+        if self.header.is_rewritten() {
             return Ok(());
         }
         let failed = |source| StorageError::io(format!("finishing {}", self.name), source);

@@ -101,6 +101,7 @@ fn a_group_made_for_another_segment_is_not_taken_for_one_however_a_publisher_pla
         confirms: [0; 32],
         key: [0; 16],
         size: 1 << 18,
+        skipped: 0,
     };
     let (group, _) = layout::GroupHeader::bare(layout::GroupKind::Records, end.position.next(), end.confirms)
         .encode(&stolen.group_key());

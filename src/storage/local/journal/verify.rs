@@ -11,8 +11,8 @@ use crate::terms::Position;
 pub(crate) trait Check {
     /// A record whose checksums agree; otherwise, what is wrong with what it holds.
     fn record(&mut self, record: StoredRecord) -> Result<(), StorageError>;
-    /// Records done, of all.
-    fn progress(&mut self, done: u64, all: u64);
+    /// Records done, of all. Whether to go on.
+    fn progress(&mut self, done: u64, all: u64) -> bool;
     fn damage(&mut self, damage: Damage);
 }
 
@@ -23,27 +23,32 @@ struct Walk<'a> {
     chain: Option<[u8; 32]>,
     confirms: Option<[u8; 32]>,
     all: u64,
+    stopped: bool,
 }
 
 impl Journal {
-    /// Reads all records of `segments`, which end at `end`, and checks all that can be checked.
+    /// Reads all records of `segments`, which end at `end`, and checks all that can be checked. `false` if it was stopped.
     pub(crate) fn verify(
         &self,
         end: End,
         segments: &[Segment],
         check: &mut dyn Check,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         let mut walk = Walk {
             check,
             position: Position::START,
             chain: Some([0; 32]),
             confirms: Some([0; 32]),
             all: end.position.get(),
+            stopped: false,
         };
         for known in segments {
             match self.as_it_is(known) {
                 Ok((file, segment)) => walk.segment(&file, &segment)?,
                 Err(error) => walk.lost(error)?,
+            }
+            if walk.stopped {
+                return Ok(false);
             }
         }
         if walk.chain.is_some_and(|chain| chain != end.chain) || walk.position != end.position {
@@ -53,7 +58,7 @@ impl Journal {
                 "its newest record is not the one that memory holds",
             ));
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -91,7 +96,7 @@ impl Walk<'_> {
         self.confirms = Some(header.confirms);
         let mut places = segment.records.iter();
         let mut offset = SEGMENT_HEADER;
-        while offset < segment.end {
+        while offset < segment.end && !self.stopped {
             let Some(group) = file.group(offset)? else {
                 self.say(file.corrupt_group(offset, "no valid group"));
                 let next = file.next_group(offset + ALIGNMENT, Position::START)?;
@@ -140,7 +145,7 @@ impl Walk<'_> {
             self.position = position;
             self.chain = Some(framed.frame.header_digest);
             position = position.next();
-            self.check.progress(self.position.get(), self.all);
+            self.stopped |= !self.check.progress(self.position.get(), self.all);
         }
     }
 

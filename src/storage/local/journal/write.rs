@@ -1,10 +1,11 @@
 use parking_lot::MutexGuard;
 
-use super::layout::{FORMAT, Frame, GroupHeader, GroupKind, SegmentHeader};
+use super::layout::{FORMAT, Frame, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
 use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, Unnamed};
 use super::{End, Journal, JournalOptions, Segment, reserve};
 use crate::storage::local::codec;
 use crate::storage::{DocumentHeader, Record, RecordHeader, RecordKind, StorageError, StoredDocument};
+use crate::terms::Position;
 
 /// What only the writer knows.
 pub(super) struct Writer {
@@ -35,6 +36,15 @@ pub(super) struct Active {
 pub(crate) struct Appender<'a> {
     journal: &'a Journal,
     writer: MutexGuard<'a, Writer>,
+}
+
+/// A record as it stands in a journal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Raw {
+    pub(crate) header: RecordHeader,
+    pub(crate) payload: Vec<u8>,
+    /// How many documents were dropped from it, the attachment counted as one.
+    pub(crate) dropped: u32,
 }
 
 /// A record that is durable now.
@@ -103,7 +113,13 @@ impl Appender<'_> {
         let mut frees = true;
         let records = records.inspect(|(record, _)| frees &= record.kind == RecordKind::Deletion);
         let group = assemble(records, self.journal.end())?.finish(self.journal.end())?;
-        let next = if self.fits(group.span) { None } else { Some(self.next_segment(group.span, frees)?) };
+        self.put(group, frees, FORMAT)
+    }
+
+    /// Makes a group durable; on a full disk, one that frees room may use what is kept for that.
+    fn put(&mut self, group: Group, frees: bool, format: u16) -> Result<Vec<Appended>, StorageError> {
+        let next =
+            if self.fits(group.span) { None } else { Some(self.next_segment(group.span, frees, format)?) };
         self.halting(|appender| {
             if let Some(next) = next {
                 appender.advance(next)?;
@@ -112,10 +128,48 @@ impl Appender<'_> {
         })
     }
 
+    /// Goes on at a later Position: no record has those between.
+    pub(crate) fn skip_to(&mut self, last_skipped: Position) -> Result<(), StorageError> {
+        self.ready()?;
+        let end = self.journal.end();
+        let skipped = last_skipped.get().saturating_sub(end.position.get());
+        if skipped == 0 {
+            return Ok(());
+        }
+        let size = self.journal.options.size(self.writer.bytes, 0);
+        let header = SegmentHeader {
+            first: last_skipped.next(),
+            ..following(&end, self.writer.next_number, size).after_skipping(skipped)
+        };
+        let next = Unnamed::make(&*self.journal.device, &header, &[])?;
+        self.halting(|appender| {
+            appender.journal.table.write().end.position = last_skipped;
+            appender.advance(next)
+        })
+    }
+
+    /// Makes records durable that were one journal's before, each with its payload: their headers stay what they were, and so
+    /// does the chain.
+    pub(crate) fn append_again(&mut self, records: &[Raw]) -> Result<(), StorageError> {
+        let Some(first) = records.first() else { return Ok(()) };
+        self.skip_to(Position::new(first.header.position.get().saturating_sub(1)))?;
+        let end = self.journal.end();
+        let mut draft = Draft::new(end);
+        for raw in records {
+            if raw.header.position != draft.end.position.next() || raw.header.previous != draft.end.chain {
+                return Err(StorageError::Bug("a record again that does not follow the one before it"));
+            }
+            draft.record(&codec::encode_header(&raw.header)?, &raw.payload, raw.dropped)?;
+            draft.end.position = raw.header.position;
+        }
+        // Releases before cannot read what was dropped.
+        self.put(draft.finish(end)?, false, NEWEST_FORMAT).map(|_| ())
+    }
+
     /// Lets another segment follow the newest one, so that it may be compacted.
     pub(crate) fn rotate(&mut self) -> Result<(), StorageError> {
         self.ready()?;
-        let next = self.next_segment(0, true)?;
+        let next = self.next_segment(0, true, FORMAT)?;
         self.halting(|appender| appender.advance(next))
     }
 
@@ -159,10 +213,11 @@ impl Appender<'_> {
     }
 
     /// A segment with room for a group of so many bytes, not named yet.
-    fn next_segment(&self, span: u64, frees: bool) -> Result<Unnamed, StorageError> {
+    fn next_segment(&self, span: u64, frees: bool, format: u16) -> Result<Unnamed, StorageError> {
         let device = &*self.journal.device;
         let number = self.writer.next_number;
-        let make = |size| Unnamed::make(device, &following(&self.journal.end(), number, size), &[]);
+        let header = |size| SegmentHeader { format, ..following(&self.journal.end(), number, size) };
+        let make = |size| Unnamed::make(device, &header(size), &[]);
         let options = &self.journal.options;
         let usual = options.size(self.writer.bytes, span);
         match make(usual) {
@@ -260,6 +315,7 @@ pub(super) fn following(end: &End, number: u64, size: u64) -> SegmentHeader {
         confirms: end.confirms,
         key: rand::random(),
         size,
+        skipped: 0,
     }
 }
 
@@ -269,24 +325,33 @@ fn assemble<'r>(
     records: impl Iterator<Item = (&'r Record, &'r [u8])>,
     end: End,
 ) -> Result<Draft, StorageError> {
-    let bytes = vec![0; GroupHeader::LENGTH];
-    let mut draft = Draft { bytes, offsets: Vec::new(), appended: Vec::new(), end };
+    let mut draft = Draft::new(end);
     for (record, payload) in records {
         let header = header(record, draft.end)?;
-        let encoded = codec::encode_header(&header)?;
-        draft.offsets.push(u64::try_from(draft.bytes.len()).map_err(|_| BEYOND)?);
-        let frame = Frame::of(&encoded, payload, 0).ok_or(BEYOND)?;
-        draft.bytes.extend(frame.encode());
-        draft.bytes.extend(&encoded);
-        draft.bytes.extend(payload);
+        draft.record(&codec::encode_header(&header)?, payload, 0)?;
         draft.end.position = header.position;
-        draft.end.chain = frame.header_digest;
-        draft.appended.push(Appended { header, chain: frame.header_digest });
+        draft.appended.push(Appended { header, chain: draft.end.chain });
     }
     Ok(draft)
 }
 
 impl Draft {
+    fn new(end: End) -> Self {
+        let bytes = vec![0; GroupHeader::LENGTH];
+        Self { bytes, offsets: Vec::new(), appended: Vec::new(), end }
+    }
+
+    /// Appends the frame of a record, and sets the chain.
+    fn record(&mut self, header: &[u8], payload: &[u8], dropped: u32) -> Result<(), StorageError> {
+        self.offsets.push(u64::try_from(self.bytes.len()).map_err(|_| BEYOND)?);
+        let frame = Frame::of(header, payload, dropped).ok_or(BEYOND)?;
+        self.bytes.extend(frame.encode());
+        self.bytes.extend(header);
+        self.bytes.extend(payload);
+        self.end.chain = frame.header_digest;
+        Ok(())
+    }
+
     fn finish(mut self, before: End) -> Result<Group, StorageError> {
         let body = self.bytes.get(GroupHeader::LENGTH..).ok_or(BEYOND)?;
         let first = before.position.next();

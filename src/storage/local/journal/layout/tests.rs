@@ -9,6 +9,7 @@ fn segment() -> SegmentHeader {
         confirms: [2; 32],
         key: [3; 16],
         size: 4,
+        skipped: 0,
     }
 }
 
