@@ -124,7 +124,7 @@ pub mod measuring;
 
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
 pub use feed::{Change, ChangeKind, Changes};
-pub use maintain::{CollectReport, Finding, Progress, Retention, Stage, VerifyReport};
+pub use maintain::{CollectReport, Finding, Progress, RepairReport, Retention, Stage, VerifyReport};
 pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
     DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload,

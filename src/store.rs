@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::catalog::{Catalog, HashKey, Lookup, MemoryUse, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
-use crate::maintain::{self, CollectReport, Progress, Retention, VerifyReport};
+use crate::maintain::{self, CollectReport, Progress, RepairReport, Retention, VerifyReport};
 use crate::metadata::Limits;
 use crate::publish::{
     self, Committer, DeleteError, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Publisher, Receipt,
@@ -166,6 +166,24 @@ impl Store {
             lifetimes: options.lifetimes,
         };
         Self(Arc::new(Engine { publisher }))
+    }
+
+    /// Makes a store in the folder `to` from what can be read of a damaged one in `from`, which is left as it is: every
+    /// publication that is whole, in order. Nothing may be in `to` before, and nothing is until all of it is.
+    ///
+    /// What it saves is what was written; whether it is what was signed, [`Store::verify`] says.
+    ///
+    /// # Errors
+    /// [`StorageError`] if `from` cannot be listed, or `to` not be written. What is damaged stands in the report.
+    ///
+    /// # Cost
+    /// Reads all of the old store and writes all of the new one; the header of each record is held in memory.
+    pub fn repair(
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RepairReport, StorageError> {
+        maintain::repair(from.as_ref(), to.as_ref(), progress)
     }
 
     /// Publishes an author's new metadata, all of it or none.

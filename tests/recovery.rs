@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+#[path = "recovery/repair.rs"]
+mod repair;
 #[path = "recovery/workload.rs"]
 mod workload;
 

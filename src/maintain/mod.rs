@@ -1,10 +1,13 @@
 //! What an operator asks of a whole store.
 
 mod collect;
+mod repair;
 mod verify;
 
 pub(crate) use collect::collect;
 pub use collect::{CollectReport, Retention};
+pub use repair::RepairReport;
+pub(crate) use repair::repair;
 pub use verify::{Finding, VerifyReport};
 pub(crate) use verify::{scrub, verify};
 
@@ -32,4 +35,6 @@ pub enum Stage {
     Choosing,
     /// Collecting, then: dropping what is not, file by file.
     Compacting,
+    /// Repairing: what can be read, record by record.
+    Repairing,
 }

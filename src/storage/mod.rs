@@ -11,7 +11,9 @@ mod error;
 
 pub use error::StorageError;
 pub use local::IndexKind;
-pub(crate) use local::{Payload, decode_attachment, encode_attachment};
+pub(crate) use local::{
+    Building, LocalOptions, Payload, Salvage, SalvagedRecord, decode_attachment, encode_attachment,
+};
 
 use std::collections::HashSet;
 use std::fmt;

@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Check(Check),
     Verify(Verify),
     Scrub(Scrub),
+    Repair(Repair),
     Collect(Collect),
     Completions(Completions),
     Man(Man),
@@ -509,6 +510,26 @@ Examples:
 pub(crate) struct Scrub {
     #[command(flatten)]
     pub(crate) store: StoreArg,
+}
+
+/// Make a store from what can be read of a damaged one.
+///
+/// For a store that refuses to open because its journal is damaged, where there is no backup, or one that is too old. The damaged
+/// store is left as it is. Every publication that is whole goes into the new one, in order, byte for byte, and the report names
+/// what could not be saved. Positions in `tufstore changes` begin after all that there were. The master key and the certificate go
+/// along, if they lie in the folder. Exit code 0 says that everything was saved and verifies, 1 that something is lost.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore repair store --to repaired
+  tufstore verify repaired")]
+pub(crate) struct Repair {
+    /// The damaged store's folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Where to make the new one; nothing may be there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
 }
 
 /// Drop what was replaced long ago, and give its space back.

@@ -55,6 +55,9 @@ pub(crate) enum Failure {
     /// A deletion that nobody confirmed.
     #[error("{repository} was not deleted: deleting cannot be undone and was not confirmed")]
     NotConfirmed { repository: RepositoryName },
+    /// A repair could not save everything.
+    #[error("not everything could be saved: {lost} findings")]
+    NotAllSaved { lost: usize },
     /// A folder that should be empty.
     #[error("{} exists and is not empty", folder.display())]
     NotEmpty { folder: PathBuf },
@@ -120,7 +123,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Concerns { expired: true, .. } => Exit::Expired,
-            Self::Concerns { .. } | Self::NotSound { .. } => Exit::No,
+            Self::Concerns { .. } | Self::NotAllSaved { .. } | Self::NotSound { .. } => Exit::No,
             Self::NotConfirmed { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
@@ -183,6 +186,7 @@ impl Failure {
             | Self::KeysUnnamed { .. }
             | Self::Keys { .. }
             | Self::Mismatch { .. }
+            | Self::NotAllSaved { .. }
             | Self::NotConfirmed { .. }
             | Self::NotEmpty { .. }
             | Self::NothingSigned { .. }
@@ -228,6 +232,9 @@ impl Failure {
             Self::Mismatch { .. } => {
                 Some("if the store holds nothing but this trace, run `tufstore verify` and report this")
             }
+            Self::NotAllSaved { .. } => Some(
+                "see the findings on standard output; the publishers of those repositories have to publish again",
+            ),
             Self::NotConfirmed { .. } => Some("give --yes, or answer y at a terminal"),
             Self::NotEmpty { .. } => Some("name a folder that does not exist yet"),
             Self::NoStore { .. } => Some(
@@ -289,7 +296,7 @@ fn refused(kind: Kind) -> Option<&'static str> {
     })
 }
 
-const DAMAGED: &str = "restore the folder's files from a backup; `tufstore verify` says what is damaged";
+const DAMAGED: &str = "restore a backup, or save what can be read with `tufstore repair`; `tufstore verify` says what is damaged";
 const DEFECT: &str = "please report it, with this message";
 const ENDED: &str = "open the store again";
 const FILES: &str = "see that the disk has room and the folder may be written, then try again";

@@ -114,5 +114,5 @@ fn a_scrub_names_what_is_damaged_before_anybody_reads_it() {
     let findings = scrubbed.json()["findings"].as_array().unwrap().clone();
     let name = segments[0].file_name().unwrap().to_str().unwrap();
     assert!(findings[0]["place"].as_str().unwrap().contains(name), "{findings:?}");
-    assert!(findings[0]["what_to_do"].as_str().unwrap().contains("backup"), "{findings:?}");
+    assert!(findings[0]["what_to_do"].as_str().unwrap().contains("tufstore repair"), "{findings:?}");
 }

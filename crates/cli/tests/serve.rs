@@ -1,6 +1,6 @@
 //! The server as an operator starts and ends it.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 mod serving;
@@ -14,13 +14,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use common::{command, run, text, write};
 use serving::Server;
-use tufstore::crypto::{OnlineRole, PublicKey};
-use tufstore_client::{Author, AuthorKeys, OnlineKeysOfServer};
+use tufstore_client::Author;
 use tufstore_testkit::digest;
 
 const PLAIN: &[&str] = &["--no-tls"];
@@ -40,26 +36,8 @@ fn mode(path: &Path) -> u32 {
 
 /// Publishes as an author would who asks the server for its keys.
 fn publish(server: &Server) -> Author {
-    let key = |role: OnlineRole| {
-        let name = if role == OnlineRole::Snapshot { "snapshot" } else { "timestamp" };
-        let answer = server.get(&format!("/v2/{NAME}/_trust/tuf/{name}.key"));
-        let key: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-        let public = key["keyval"]["public"].as_str().unwrap();
-        PublicKey::from_spki(&STANDARD.decode(public).unwrap()).unwrap()
-    };
-    let online = OnlineKeysOfServer {
-        timestamp: key(OnlineRole::Timestamp),
-        snapshot: Some(key(OnlineRole::Snapshot)),
-    };
-    let keys = AuthorKeys::generate().unwrap();
-    let mut author = Author::begin(NAME.parse().unwrap(), keys, online, common::now()).unwrap();
-    author.set_tag("latest", digest("a manifest"), 10);
-    let signed = author.sign(common::now()).unwrap();
-    let files: Vec<_> =
-        signed.upload.files().map(|(role, bytes)| (role.as_str().to_owned(), bytes.clone())).collect();
-    let answer = server.upload(NAME, files.iter().map(|(role, bytes)| (role.as_str(), &**bytes)));
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    signed.next
+    let author = serving::author(server, NAME, common::now());
+    serving::publish_tag(server, author, "latest", common::now())
 }
 
 fn served(server: &Server) -> Vec<Vec<u8>> {

@@ -1,5 +1,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,14 @@ impl Device for FileDevice {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DeviceFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path(name)?)?;
+        let path = self.path(name)?;
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            // What may not be written to can be read all the same: a disk that is about to be lost, say.
+            Err(error) if matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied) => {
+                OpenOptions::new().read(true).open(&path)?
+            }
+            opened => opened?,
+        };
         Ok(Box::new(OpenFile(file)))
     }
 

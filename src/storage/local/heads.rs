@@ -72,13 +72,13 @@ impl Step {
 
 /// The head after a record; `Err` says why the record cannot come next.
 ///
-/// A life begins with revision 1 of incarnation 1 or, after a deletion, of the next incarnation; each record raises the
-/// revision by one; a deletion ends the life and is no document's.
+/// A life begins with revision 1, of incarnation 1 or, after a deletion, of the next incarnation, or of a later one where a
+/// store was restored or repaired; each record raises the revision by one; a deletion ends the life and is no document's.
 pub(super) fn follow(before: Option<&Head>, step: Step, position: Position) -> Result<Head, &'static str> {
     let documents = u64::try_from(step.documents).map_err(|_| "more documents than can be counted")?;
     let (incarnation, revision, had) = match before {
-        None => (Incarnation::FIRST, Revision::NONE, 0),
-        Some(head) if head.deleted => (head.incarnation.next(), Revision::NONE, 0),
+        None => (step.incarnation.max(Incarnation::FIRST), Revision::NONE, 0),
+        Some(head) if head.deleted => (step.incarnation.max(head.incarnation.next()), Revision::NONE, 0),
         Some(head) => (head.incarnation, head.revision, head.documents),
     };
     let deleted = step.kind == RecordKind::Deletion;

@@ -20,10 +20,12 @@ pub(crate) mod hostile;
 mod index;
 mod journal;
 mod lock;
+mod salvage;
 mod verify;
 
 pub(crate) use codec::{decode_attachment, encode_attachment};
 pub(crate) use delta::Payload;
+pub(crate) use salvage::{Building, Salvage, SalvagedRecord};
 
 use std::collections::HashSet;
 use std::io;

@@ -297,6 +297,6 @@ fn what_to_do(place: &str) -> &'static str {
     match place {
         "index" => "run `tufstore reindex`",
         "heads" => "remove the file journal/checkpoint: the next open makes it anew from the journal",
-        _ => "restore the journal's files from a backup; what this finding does not touch can still be read",
+        _ => "restore a backup, or save what can be read with `tufstore repair`",
     }
 }

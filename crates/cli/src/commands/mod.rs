@@ -9,6 +9,7 @@ mod lookup;
 mod maintain;
 mod pages;
 mod quickstart;
+mod repair;
 mod replay;
 mod repositories;
 mod serve;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Check(args) => check::check(args, output),
         Command::Verify(args) => maintain::verify(args, output),
         Command::Scrub(args) => maintain::scrub(args, output),
+        Command::Repair(args) => repair::repair(args, output),
         Command::Collect(args) => maintain::collect(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),

@@ -18,6 +18,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tufstore::crypto::PublicKey;
+use tufstore::terms::UnixTime;
+use tufstore_client::{Author, AuthorKeys, OnlineKeysOfServer};
+use tufstore_testkit::digest;
+
 /// A server on a free port of 127.0.0.1, with the certificate that it makes itself. Killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -174,6 +181,30 @@ impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// An author who asks a server without TLS for its keys.
+pub(crate) fn author(server: &Server, name: &str, now: UnixTime) -> Author {
+    let key = |role: &str| {
+        let answer = server.get(&format!("/v2/{name}/_trust/tuf/{role}.key"));
+        let key: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let public = key["keyval"]["public"].as_str().unwrap();
+        PublicKey::from_spki(&STANDARD.decode(public).unwrap()).unwrap()
+    };
+    let online = OnlineKeysOfServer { timestamp: key("timestamp"), snapshot: Some(key("snapshot")) };
+    Author::begin(name.parse().unwrap(), AuthorKeys::generate().unwrap(), online, now).unwrap()
+}
+
+/// Moves a tag and publishes that.
+pub(crate) fn publish_tag(server: &Server, mut author: Author, tag: &str, now: UnixTime) -> Author {
+    author.set_tag(tag, digest("a manifest"), 10);
+    let signed = author.sign(now).unwrap();
+    let files: Vec<_> =
+        signed.upload.files().map(|(role, bytes)| (role.as_str().to_owned(), bytes.clone())).collect();
+    let files = files.iter().map(|(role, bytes)| (role.as_str(), &**bytes));
+    let answer = server.upload(author.repository().as_str(), files);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    signed.next
 }
 
 fn collect(stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) {

@@ -97,7 +97,7 @@ fn told(progress: tufstore::Progress) -> Progress {
         Stage::Trust => "verifying",
         Stage::Choosing => "choosing",
         Stage::Compacting => "compacting",
-        _ => "working",
+        Stage::Repairing | _ => "repairing",
     };
     Progress { doing: doing.to_owned(), done: progress.done, all: progress.all }
 }

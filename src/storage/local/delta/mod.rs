@@ -20,6 +20,7 @@ mod recent;
 pub(super) use lineage::{Ancestor, Lineage};
 pub(super) use pack::unpack;
 pub(crate) use prepare::Payload;
+pub(super) use prepare::alone;
 pub(super) use read::Reader;
 pub(super) use read::numbers;
 pub(super) use recent::Recent;

@@ -136,6 +136,12 @@ impl LocalStorage {
     }
 }
 
+/// The shorter form of a document that stands alone, and its bytes.
+pub(in crate::storage::local) fn alone(bytes: &[u8]) -> Result<(Form, Vec<u8>), StorageError> {
+    let Packed { form, bytes, .. } = shortest(bytes, None)?;
+    Ok((form, bytes.into_owned()))
+}
+
 /// The shortest form of a document. A difference that halves it is not compared with others.
 fn shortest(bytes: &[u8], base: Option<Base>) -> Result<Packed<'_>, StorageError> {
     let difference = match base {

@@ -7,7 +7,6 @@ use crate::storage::local::journal::{At, Form, Journal, StoredRecord};
 use crate::storage::{DocumentHeader, Record, StorageError, StoredDocument};
 use crate::terms::Position;
 
-const DROPPED: &str = "the difference to a document that was dropped";
 const UNPACKED: &str = "a document that does not unpack to the length that the header names";
 
 /// Reads documents with what they stand on; a record that several stand on is read once.
@@ -54,7 +53,8 @@ impl<'a> Reader<'a> {
     /// One document of a record, its digest checked.
     ///
     /// # Errors
-    /// [`StorageError::Collected`] if it was dropped.
+    /// [`StorageError::Collected`] if it was dropped, or what it stands on: that goes only once the document itself may, of
+    /// which the file was not worth writing anew, or not written yet.
     pub(in crate::storage::local) fn document(
         &mut self,
         record: &Arc<StoredRecord>,
@@ -88,8 +88,7 @@ impl<'a> Reader<'a> {
                     ancestors.push(Ancestor { at, step: Step::ALONE, bytes: None });
                     return Ok(ancestors);
                 }
-                Form::Dropped if ancestors.is_empty() => return Err(StorageError::Collected),
-                Form::Dropped => return Err(record.corrupt(DROPPED)),
+                Form::Dropped => return Err(StorageError::Collected),
                 Form::Difference { base, step } => {
                     ancestors.push(Ancestor { at, step: Step(step), bytes: None });
                     if let Some(known) = self.known(&record, number, base)? {
@@ -107,9 +106,6 @@ impl<'a> Reader<'a> {
         let mut way = vec![(Arc::clone(record), number)];
         let mut at_hand = None;
         let (mut record, mut number) = (Arc::clone(record), number);
-        if document(&record, number)?.1.0 == Form::Dropped {
-            return Err(StorageError::Collected);
-        }
         while let Form::Difference { base, .. } = document(&record, number)?.1.0 {
             let known = self.known(&record, number, base)?;
             at_hand = known.and_then(|known| known.into_iter().next()?.bytes);
@@ -132,7 +128,7 @@ impl<'a> Reader<'a> {
                 Form::Packed | Form::Difference { .. } => {
                     length.and_then(|length| unpack(base, stored, length))
                 }
-                Form::Dropped => return Err(record.corrupt(DROPPED)),
+                Form::Dropped => return Err(StorageError::Collected),
             };
             bytes = Some(read.ok_or_else(|| record.corrupt(UNPACKED))?);
         }

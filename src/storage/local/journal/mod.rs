@@ -17,6 +17,7 @@ mod open;
 mod payload;
 mod read;
 mod reserve;
+mod salvage;
 mod segment;
 mod verify;
 mod write;
@@ -24,6 +25,7 @@ mod write;
 pub(super) use payload::{At, Form, encode as encode_payload};
 pub(super) use read::StoredRecord;
 pub(super) use reserve::NAME as RESERVE;
+pub(super) use salvage::Salvaged;
 pub(super) use verify::Check;
 pub(super) use write::{Appender, Raw};
 

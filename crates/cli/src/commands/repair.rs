@@ -1,0 +1,108 @@
+//! What can be saved of a damaged store.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use tufstore::terms::{Position, RepositoryName};
+use tufstore::{Finding, Options, RepairReport, Store};
+
+use crate::failure::Failure;
+use crate::output::{self, Output};
+use crate::{args, store};
+
+#[derive(Serialize)]
+struct Repaired {
+    /// Everything was saved, and verifies.
+    whole: bool,
+    saved: u64,
+    repositories: u64,
+    /// From the first Position to the last of each.
+    gaps: Vec<(Position, Position)>,
+    findings: Vec<FindingRow>,
+    /// What a verification of the new store says.
+    verified: Vec<FindingRow>,
+}
+
+#[derive(Serialize)]
+struct FindingRow {
+    repository: Option<RepositoryName>,
+    place: String,
+    finding: String,
+}
+
+impl From<Finding> for FindingRow {
+    fn from(finding: Finding) -> Self {
+        let Finding { repository, place, what, .. } = finding;
+        Self { repository, place, finding: what }
+    }
+}
+
+/// What a server needs beside the store, if it lies in its folder.
+const BESIDE: [&str; 3] = ["master", "tls", "keys"];
+
+/// `tufstore repair`
+pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure> {
+    let bar = output::bar("repairing", 0);
+    let report = Store::repair(&args.folder, &args.to, &mut |progress| {
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+    });
+    bar.finish_and_clear();
+    let RepairReport { saved, gaps, findings, .. } = report.map_err(Failure::storage("repairing"))?;
+    for name in BESIDE {
+        copy(&args.folder.join(name), &args.to.join(name))?;
+    }
+    let repaired = store::open_or_make(&args.to, Options::default())?;
+    let bar = output::bar("verifying", 0);
+    let verified = repaired.verify(&mut |progress| {
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+    });
+    bar.finish_and_clear();
+    let verified = verified.map_err(Failure::storage("verifying the new store"))?;
+    store::close(&repaired)?;
+    let rows = |findings: Vec<Finding>| findings.into_iter().map(FindingRow::from).collect::<Vec<_>>();
+    let (findings, verified) = (rows(findings), rows(verified.findings));
+    let repositories = u64::try_from(repaired.repository_count()).unwrap_or(u64::MAX);
+    let whole = findings.is_empty() && verified.is_empty() && gaps.is_empty();
+    let lost = findings.len() + verified.len() + gaps.len();
+    let repaired = Repaired { whole, saved, repositories, gaps, findings, verified };
+    output.result(&repaired, repaired.text())?;
+    if whole { Ok(()) } else { Err(Failure::NotAllSaved { lost }) }
+}
+
+impl Repaired {
+    fn text(&self) -> String {
+        let mut text = output::facts(&[
+            ("publications and deletions saved", output::number(self.saved)),
+            ("repositories", output::number(self.repositories)),
+            ("everything was saved", if self.whole { "yes" } else { "NO" }.to_owned()),
+        ]);
+        for (first, last) in &self.gaps {
+            text = format!("{text}\n\nposition {first} to {last}: nothing of it can be read");
+        }
+        let found = self.findings.iter().map(|finding| ("", finding));
+        let verified = self.verified.iter().map(|finding| ("in the new store: ", finding));
+        for (where_, FindingRow { repository, place, finding }) in found.chain(verified) {
+            let of = repository.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            text = format!("{text}\n\n{where_}{place}{of}: {finding}");
+        }
+        text
+    }
+}
+
+/// Copies a file, or a folder of files, if it is there.
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let doing = || format!("copying {}", from.display());
+    if from.is_dir() {
+        fs::create_dir_all(to).map_err(Failure::file(doing()))?;
+        for entry in fs::read_dir(from).map_err(Failure::file(doing()))? {
+            let entry = entry.map_err(Failure::file(doing()))?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else if from.is_file() {
+        fs::copy(from, to).map_err(Failure::file(doing()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! From what can be read of a damaged store to a whole one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use crate::storage::device::FileDevice;
+use crate::storage::local::checkpoint::Checkpoint;
+use crate::storage::local::delta::{Reader, Recent, alone, numbers};
+use crate::storage::local::index::Reached;
+use crate::storage::local::journal::{Form, Journal, Raw, Salvaged, encode_payload};
+use crate::storage::local::{LocalOptions, LocalStorage, catch_up};
+use crate::storage::{Commit, Damage, Outcome, RecordHeader, Storage, StorageError, StoredDocument};
+use crate::terms::Position;
+
+/// What can be read of a store. Nothing in its folder is changed.
+pub(crate) struct Salvage {
+    journal: Journal,
+    recent: Recent,
+    /// Of every record that can be read, in order.
+    pub(crate) headers: Vec<RecordHeader>,
+    /// What is damaged.
+    pub(crate) damages: Vec<Damage>,
+    /// The newest record that there was, as far as anything tells of it.
+    pub(crate) newest: Position,
+}
+
+/// A record as far as it can be read.
+pub(crate) struct SalvagedRecord {
+    /// In the order of the header; `None` for one that was dropped.
+    pub(crate) documents: Vec<Option<StoredDocument>>,
+    pub(crate) attachment: Arc<[u8]>,
+}
+
+impl Salvage {
+    /// Reads what there is in a store's folder.
+    ///
+    /// # Errors
+    /// [`StorageError`] if its journal cannot be listed, or was written by a newer release.
+    pub(crate) fn of(folder: &Path) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::io(format!("reading {}", folder.display()), source);
+        // Opening the device would make the folder.
+        let journal = folder.join("journal");
+        if !journal.is_dir() {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        }
+        let device = Arc::new(FileDevice::open(journal).map_err(failed)?);
+        // A witness of what there was, if it can be read.
+        let seen = Checkpoint::look(&*device).map_or(Position::START, |checkpoint| checkpoint.end.position);
+        let Salvaged { journal, headers, damages, newest } = Journal::salvage(device)?;
+        let recent = Recent::new(LocalOptions::default().recent);
+        Ok(Self { journal, recent, headers, damages, newest: newest.max(seen) })
+    }
+
+    /// One of the records.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if a document of it, or what that is stored as a difference to, cannot be read.
+    pub(crate) fn record(&self, header: &RecordHeader) -> Result<SalvagedRecord, StorageError> {
+        let mut reader = Reader::new(&self.journal, &self.recent);
+        let stored = match reader.stored(header.position) {
+            // What it stands on is among what is lost.
+            Err(StorageError::Bug(_)) => return Err(lost(header)),
+            stored => stored?,
+        };
+        let documents =
+            numbers(header.documents.len()).map(|number| match reader.document(&stored, number) {
+                Ok(document) => Ok(Some(document)),
+                Err(StorageError::Collected) => Ok(None),
+                Err(StorageError::Bug(_)) => Err(lost(header)),
+                Err(error) => Err(error),
+            });
+        let documents = documents.collect::<Result<_, _>>()?;
+        Ok(SalvagedRecord { documents, attachment: stored.attachment().into() })
+    }
+}
+
+fn lost(header: &RecordHeader) -> StorageError {
+    StorageError::Corrupt {
+        place: format!("position {}", header.position),
+        repository: Some(header.repository.clone()),
+        finding: "it is stored as a difference to what is lost",
+    }
+}
+
+/// A store that is being made, in a folder that gets its name once it is whole.
+pub(crate) struct Building {
+    storage: LocalStorage,
+    beside: PathBuf,
+    to: PathBuf,
+}
+
+impl Building {
+    /// Begins one beside `to`, where nothing may be. What an earlier try left is removed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn begin(to: &Path, options: LocalOptions) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::io(format!("making {}", to.display()), source);
+        if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
+        let whole = std::path::absolute(to).map_err(failed)?;
+        let mut name =
+            whole.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?.to_owned();
+        name.push(".unfinished");
+        let beside = whole.with_file_name(name);
+        match fs::remove_dir_all(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let storage = LocalStorage::open(&beside, options)?;
+        Ok(Self { storage, beside, to: whole })
+    }
+
+    /// The store as far as it was made.
+    pub(crate) fn storage(&self) -> &LocalStorage {
+        &self.storage
+    }
+
+    /// Closes it and gives it its name, durably.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing has that name then, or all of it.
+    #[expect(clippy::disallowed_methods, reason = "a folder, and not the files in it")]
+    pub(crate) fn finish(self) -> Result<(), StorageError> {
+        let Self { storage, beside, to } = self;
+        storage.close()?;
+        drop(storage);
+        let failed = |source| StorageError::io(format!("naming {}", to.display()), source);
+        // An empty folder makes way.
+        match fs::remove_dir(&to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        fs::rename(&beside, &to).map_err(failed)?;
+        let parent = to.parent().unwrap_or(Path::new("/"));
+        fs::OpenOptions::new().read(true).open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+}
+
+impl LocalStorage {
+    /// Goes on at the Position after that one.
+    pub(crate) fn skip_to(&self, last_skipped: Position) -> Result<(), StorageError> {
+        self.journal.appender().skip_to(last_skipped)
+    }
+
+    /// Commits what nobody else can get in the way of.
+    pub(crate) fn commit_alone(&self, commit: Commit) -> Result<Position, StorageError> {
+        let prepared = self.prepare(commit)?;
+        match self.commit(vec![prepared]).pop() {
+            Some(Outcome::Committed(position)) => Ok(position),
+            Some(Outcome::Conflict) | None => Err(StorageError::Bug("a record that nothing comes between")),
+            Some(Outcome::Refused(error) | Outcome::Unknown(error)) => Err(error),
+        }
+    }
+
+    /// The same for a record of which documents were dropped, under a header whose position and chain are set here.
+    pub(crate) fn commit_dropped(
+        &self,
+        mut header: RecordHeader,
+        record: &SalvagedRecord,
+    ) -> Result<Position, StorageError> {
+        let end = self.journal.end();
+        (header.position, header.previous) = (end.position.next(), end.chain);
+        let mut parts = Vec::with_capacity(record.documents.len());
+        for document in &record.documents {
+            parts.push(match document {
+                Some(document) => alone(&document.bytes)?,
+                None => (Form::Dropped, Vec::new()),
+            });
+        }
+        let dropped = parts.iter().filter(|(form, _)| *form == Form::Dropped).count();
+        let dropped = u32::try_from(dropped).unwrap_or(u32::MAX);
+        let parts = parts.iter().map(|(form, bytes)| (*form, bytes.as_slice()));
+        let payload = encode_payload(parts, &record.attachment)?;
+        self.take_again(&[Raw { header, payload, dropped }])?;
+        Ok(end.position.next())
+    }
+
+    /// Appends records as they were in another journal, in order.
+    pub(crate) fn take_again(&self, records: &[Raw]) -> Result<(), StorageError> {
+        let mut writer = self.journal.appender();
+        writer.append_again(records)?;
+        for Raw { header, .. } in records {
+            self.heads.follow(header).map_err(|finding| StorageError::Corrupt {
+                place: format!("position {}", header.position),
+                repository: Some(header.repository.clone()),
+                finding,
+            })?;
+        }
+        if let Some(Raw { header, .. }) = records.last() {
+            let reached = Reached { position: header.position, chain: self.journal.end().chain };
+            self.index.note(records.iter().flat_map(|raw| catch_up::entries(&raw.header)).collect(), reached);
+        }
+        drop(writer);
+        Ok(())
+    }
+}

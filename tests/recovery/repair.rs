@@ -1,0 +1,178 @@
+//! What a repair saves of a store that is damaged, whatever is damaged of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tufstore::terms::{Position, RepositoryName, Sha256};
+use tufstore::{RepairReport, StorageError, Store};
+use tufstore_testkit::{Publisher, copy, digest};
+
+use crate::long;
+use crate::workload::{WORKLOAD, options};
+
+/// A store that went through the workload and was closed.
+fn store(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    let store = WORKLOAD.play_in(&data);
+    store.close().unwrap();
+    data
+}
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, options()).unwrap()
+}
+
+fn repair(from: &Path, to: &Path) -> RepairReport {
+    Store::repair(from, to, &mut |_| {}).unwrap()
+}
+
+fn segments(data: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "segment"));
+    paths.sort();
+    paths
+}
+
+/// Every document whose bytes are there, of every repository that lives.
+fn documents(store: &Store) -> BTreeMap<RepositoryName, Vec<Sha256>> {
+    let of = |name: RepositoryName| {
+        let entries = store.documents(&name).map(Result::unwrap);
+        let there =
+            entries.filter(|entry| store.history(&name, &entry.role, entry.sha256).unwrap().is_some());
+        let digests = there.map(|entry| entry.sha256).collect();
+        (name, digests)
+    };
+    store.repositories().into_iter().map(of).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are damaged behind the store's back")]
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn of_a_sound_store_everything_is_saved_and_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = store(folder.path());
+    let before = tufstore_testkit::files(&data);
+    let to = folder.path().join("repaired");
+    let report = repair(&data, &to);
+    assert!(report.findings.is_empty() && report.gaps.is_empty(), "{report:?}");
+    assert_eq!(tufstore_testkit::files(&data), before);
+    let (old, new) = (open(&data), open(&to));
+    assert_eq!(documents(&new), documents(&old));
+    assert_eq!(new.verify(&mut |_| {}).unwrap().findings, []);
+    // Who has heard of everything hears of it again.
+    let changes: Vec<_> = new.changes(old.position()).map(Result::unwrap).collect();
+    assert_eq!(u64::try_from(changes.len()).unwrap(), report.saved);
+    assert_eq!(new.changes(Position::START).count(), changes.len());
+    for name in old.repositories() {
+        let (was, is) = (old.view(&name).unwrap().unwrap(), new.view(&name).unwrap().unwrap());
+        assert!(is.documents().eq(was.documents()), "{name}");
+        assert_eq!(is.incarnation(), was.incarnation());
+    }
+    // The store signs with the keys that it had.
+    for name in ["example.com/first", "example.com/second"] {
+        new.publish(&name.parse().unwrap(), &tufstore::Upload::new(), tufstore_testkit::NOW).unwrap();
+    }
+    Publisher::for_store("example.com/more", &new).publish(&new).unwrap();
+    new.close().unwrap();
+    drop(new);
+    assert_eq!(open(&to).verify(&mut |_| {}).unwrap().findings, []);
+}
+
+#[test]
+fn a_byte_that_is_wrong_anywhere_costs_what_it_stands_in_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = store(folder.path());
+    let whole = documents(&open(&data));
+    let everything = whole.values().map(Vec::len).sum::<usize>();
+    for path in segments(&data) {
+        let sound = fs::read(&path).unwrap();
+        let used = sound.iter().rposition(|byte| *byte != 0).unwrap();
+        let step = if long() { 97 } else { 4_001 };
+        for offset in (0..used).step_by(step) {
+            let case = format!("{} at {offset}", path.display());
+            let mut bytes = sound.clone();
+            if let Some(byte) = bytes.get_mut(offset) {
+                *byte ^= 1 << (offset % 8);
+            }
+            write(&path, &bytes);
+            let to = folder.path().join("repaired");
+            let report = repair(&data, &to);
+            let repaired = open(&to);
+            assert_eq!(repaired.verify(&mut |_| {}).unwrap().findings, [], "{case}");
+            let saved = documents(&repaired);
+            for (name, digests) in &saved {
+                let all = whole.get(name).unwrap_or_else(|| panic!("{case}: {name} lived no more"));
+                assert!(digests.iter().all(|digest| all.contains(digest)), "{case}: {name}");
+            }
+            let count = saved.values().map(Vec::len).sum::<usize>();
+            let damaged = !report.findings.is_empty() || !report.gaps.is_empty();
+            assert!(damaged || count == everything, "{case}: {count} of {everything}");
+            assert!(!damaged || offset < 160 || !report.findings.is_empty(), "{case}: {report:?}");
+            drop(repaired);
+            fs::remove_dir_all(&to).unwrap();
+        }
+        write(&path, &sound);
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "files are lost behind the store's back")]
+fn without_a_segment_or_its_header_the_others_are_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = store(folder.path());
+    let all = segments(&data);
+    assert!(all.len() > 2, "{all:?}");
+    for (number, path) in all.iter().enumerate() {
+        let sound = fs::read(path).unwrap();
+        for how in ["missing", "zeros", "no header"] {
+            match how {
+                "missing" => fs::remove_file(path).unwrap(),
+                "zeros" => write(path, &vec![0; sound.len()]),
+                _ => {
+                    let mut bytes = sound.clone();
+                    bytes.iter_mut().take(40).for_each(|byte| *byte = 0);
+                    write(path, &bytes);
+                }
+            }
+            let to = folder.path().join(format!("{number} {how}"));
+            let report = repair(&data, &to);
+            let repaired = open(&to);
+            assert_eq!(repaired.verify(&mut |_| {}).unwrap().findings, [], "{number} {how}");
+            if how == "no header" {
+                assert_eq!((report.gaps.len(), report.findings.len()), (0, 1), "{number} {report:?}");
+            }
+            Publisher::for_store("example.com/more", &repaired).publish(&repaired).unwrap();
+            write(path, &sound);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_written_where_something_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = store(folder.path());
+    let before = tufstore_testkit::files(&data);
+    for (from, to) in [(&data, &data), (&folder.path().join("none"), &folder.path().join("to"))] {
+        let refused = Store::repair(from, to, &mut |_| {});
+        assert!(matches!(refused, Err(StorageError::Io { .. })), "{refused:?}");
+    }
+    assert_eq!(tufstore_testkit::files(&data), before);
+    assert!(!folder.path().join("to").exists() && !folder.path().join("none").exists());
+}
+
+#[test]
+fn a_repair_that_was_cut_short_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = store(folder.path());
+    let to = folder.path().join("repaired");
+    copy(&data, &folder.path().join("repaired.unfinished"));
+    write(&folder.path().join("repaired.unfinished/journal/junk.segment"), digest("x").as_bytes());
+    repair(&data, &to);
+    assert_eq!(documents(&open(&to)), documents(&open(&data)));
+    assert!(!folder.path().join("repaired.unfinished").exists());
+}
