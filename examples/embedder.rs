@@ -95,7 +95,9 @@ pub(crate) fn run(folder: &Path, now: UnixTime, out: &mut dyn Write) -> Result<(
                 writeln!(out, "{}: {}, timestamp {version}", change.position, change.repository)?;
             }
             ChangeKind::Deleted => writeln!(out, "{}: {} deleted", change.position, change.repository)?,
-            other => writeln!(out, "{}: {other:?}", change.position)?,
+            ChangeKind::Restored { .. } | _ => {
+                writeln!(out, "{}: {} restored", change.position, change.repository)?;
+            }
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ fn told(change: &Change) -> Told {
     let version = match change.kind {
         ChangeKind::Published { version, .. } => Some(version.get()),
         ChangeKind::Deleted => None,
-        other => panic!("{other:?}"),
+        other @ (ChangeKind::Restored { .. } | _) => panic!("{other:?}"),
     };
     (change.repository.clone(), change.incarnation.get(), change.revision.get(), version)
 }

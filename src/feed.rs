@@ -38,6 +38,14 @@ pub enum ChangeKind {
     },
     /// The repository's life ended.
     Deleted,
+    /// The store was restored from a backup, and the repository goes on with what it was then, under this timestamp: what was
+    /// published after the backup is gone.
+    Restored {
+        /// Of the timestamp.
+        version: Version,
+        /// Of the timestamp's bytes.
+        sha256: Sha256,
+    },
 }
 
 /// Changes after a position, oldest first. Reads the journal in pages as it goes; ends at the newest change there is when
@@ -91,7 +99,8 @@ fn change(header: RecordHeader) -> Result<Change, StorageError> {
     let kind = match (header.kind, header.timestamp) {
         (RecordKind::Publication, Some((version, sha256))) => ChangeKind::Published { version, sha256 },
         (RecordKind::Deletion, None) => ChangeKind::Deleted,
-        (RecordKind::Publication, None) | (RecordKind::Deletion, Some(_)) => {
+        (RecordKind::Restoration, Some((version, sha256))) => ChangeKind::Restored { version, sha256 },
+        (RecordKind::Publication | RecordKind::Restoration, None) | (RecordKind::Deletion, Some(_)) => {
             return Err(StorageError::Corrupt {
                 place: format!("journal, position {}", header.position),
                 repository: Some(header.repository),

@@ -124,12 +124,15 @@ pub mod measuring;
 
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
 pub use feed::{Change, ChangeKind, Changes};
-pub use maintain::{CollectReport, Finding, Progress, RepairReport, Retention, Stage, VerifyReport};
+pub use maintain::{
+    BackupError, BackupReport, CollectReport, Finding, InvalidBackup, Lost, Progress, RepairReport,
+    RestoreError, RestoreReport, RestoredRepository, Retention, Since, Stage, VerifyReport,
+};
 pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
     DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload,
 };
 pub use storage::{IndexKind, Status, StorageError};
-pub use store::{NotInMemory, Options, Store};
+pub use store::{NotInMemory, Options, Restore, Store};
 pub use trust::{CompleteSet, TrustError, Warning};
 pub use view::{DocumentEntry, Documents, Published, Repository, RoleTarget, View, Which};

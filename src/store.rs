@@ -1,3 +1,7 @@
+mod restore;
+
+pub use restore::Restore;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +10,9 @@ use std::time::Duration;
 use crate::catalog::{Catalog, HashKey, Lookup, MemoryUse, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
-use crate::maintain::{self, CollectReport, Progress, RepairReport, Retention, VerifyReport};
+use crate::maintain::{
+    self, BackupError, BackupReport, CollectReport, Progress, RepairReport, Retention, VerifyReport,
+};
 use crate::metadata::Limits;
 use crate::publish::{
     self, Committer, DeleteError, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Publisher, Receipt,
@@ -437,6 +443,25 @@ impl Store {
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StorageError> {
         let loader = &self.0.publisher.loader;
         maintain::verify(&*loader.storage, &loader.limits, progress)
+    }
+
+    /// Writes a backup to the file `to`: of everything, or of what came after the backup in `since`. It is consistent, and
+    /// replaces what was there under that name once it is whole. Metadata and sealed online keys are in it; what opens those
+    /// only if it is among the files that go `along`, by name.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    ///
+    /// # Cost
+    /// Reads the journal from there on, and compresses it. Readers and publishers go on.
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        since: Option<&Path>,
+        along: &[(String, Vec<u8>)],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<BackupReport, BackupError> {
+        maintain::backup(&*self.0.publisher.loader.storage, to.as_ref(), since, along, progress)
     }
 
     /// Reads everything that is stored, and checks that the bytes are those that were written: every checksum, link and

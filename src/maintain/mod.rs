@@ -1,13 +1,20 @@
 //! What an operator asks of a whole store.
 
+mod backup;
 mod collect;
 mod repair;
+mod restore;
 mod verify;
 
+pub(crate) use backup::backup;
+pub use backup::file::InvalidBackup;
+pub use backup::{BackupError, BackupReport};
 pub(crate) use collect::collect;
 pub use collect::{CollectReport, Retention};
 pub use repair::RepairReport;
 pub(crate) use repair::repair;
+pub use restore::{Lost, RestoreError, RestoreReport, RestoredRepository, Since};
+pub(crate) use restore::{Restoring, begin as begin_restoring, files_in};
 pub use verify::{Finding, VerifyReport};
 pub(crate) use verify::{scrub, verify};
 
@@ -35,6 +42,12 @@ pub enum Stage {
     Choosing,
     /// Collecting, then: dropping what is not, file by file.
     Compacting,
+    /// Writing a backup, record by record.
+    BackingUp,
+    /// Restoring, first: what stands in the backups, record by record.
+    Restoring,
+    /// Restoring, then: what the store signs, repository by repository.
+    Signing,
     /// Repairing: what can be read, record by record.
     Repairing,
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use super::{Finding, Progress, Stage};
 use crate::recover::{Attachment, Online};
 use crate::storage::{
-    Building, Commit, LocalOptions, Record, RecordHeader, RecordKind, Salvage, SalvagedRecord, Storage,
-    StorageError, StoredDocument, Wanted,
+    Building, Commit, Record, RecordHeader, RecordKind, Salvage, SalvagedRecord, Storage, StorageError,
+    StoredDocument, Wanted,
 };
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
 
@@ -70,7 +70,7 @@ pub(crate) fn repair(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RepairReport, StorageError> {
     let salvage = Salvage::of(from)?;
-    let building = Building::begin(to, LocalOptions::default())?;
+    let building = Building::begin(to)?;
     building.storage().skip_to(salvage.newest)?;
     let findings = salvage.damages.iter().cloned().map(Finding::from).collect();
     let report = RepairReport { findings, ..RepairReport::default() };

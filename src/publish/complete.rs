@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::base::Base;
+use super::restore::Floor;
 use super::verify::VerifiedUpload;
 use super::{PublishError, Publisher};
 use crate::crypto::{OnlineRole, OnlineScope, OnlineSignature, SealedKey};
@@ -34,6 +35,7 @@ pub(crate) fn complete(
     upload: VerifiedUpload,
     base: &Base,
     publisher: &Publisher,
+    floor: Floor,
     now: UnixTime,
 ) -> Result<Complete, PublishError> {
     let VerifiedUpload { root, targets, delegations, snapshot } = upload;
@@ -43,7 +45,7 @@ pub(crate) fn complete(
         None => carry_targets(before, &root.body().targets, publisher)?,
     };
     let delegations = carry_delegations(&targets, delegations, before, publisher)?;
-    let mut signer = OnlineSigner { publisher, base, first_used: Vec::new() };
+    let mut signer = OnlineSigner { publisher, base, floor, first_used: Vec::new() };
     let content = Content { root: &root, targets: &targets, delegations: &delegations };
     let snapshot = match snapshot {
         Some(snapshot) => Arc::new(snapshot),
@@ -150,11 +152,12 @@ impl Content<'_> {
 struct OnlineSigner<'a> {
     publisher: &'a Publisher,
     base: &'a Base,
+    floor: Floor,
     first_used: Vec<SealedKey>,
 }
 
 impl OnlineSigner<'_> {
-    /// The snapshot that stays, if it names just this content and is not soon due; else a new one.
+    /// The snapshot that stays, if it names just this content, is not soon due and above the floor; else a new one.
     fn snapshot(
         &mut self,
         content: &Content<'_>,
@@ -164,11 +167,12 @@ impl OnlineSigner<'_> {
         let unchanged = self.base.set().filter(|before| content.is_that_of(before));
         if let Some(before) = unchanged
             && now.until(before.snapshot.expires()) > lifetime / 3
+            && Some(before.snapshot.version()) > self.floor.snapshot
         {
             return Ok(Arc::clone(&before.snapshot));
         }
-        let before = self.base.set().map(|set| &set.snapshot);
-        let version = next_version(before.map(|file| file.version()))?;
+        let before = self.base.set().map(|set| set.snapshot.version());
+        let version = next_version(before.max(self.floor.snapshot))?;
         let meta =
             content.documents().map(|document| (document.role().clone(), self.meta(document))).collect();
         let message = write::UnsignedSnapshot::new(version, now.after(lifetime), meta).message();
@@ -192,8 +196,8 @@ impl OnlineSigner<'_> {
         snapshot: &Document,
         now: UnixTime,
     ) -> Result<Verified<Timestamp>, PublishError> {
-        let before = self.base.set().map(|set| &set.timestamp);
-        let version = next_version(before.map(|file| file.version()))?;
+        let before = self.base.set().map(|set| set.timestamp.version());
+        let version = next_version(before.max(self.floor.timestamp))?;
         let meta = match self.base.set() {
             Some(set) if set.snapshot.document().sha256() == snapshot.sha256() => {
                 set.timestamp.body().snapshot.clone()

@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::complete::Complete;
 use super::{MirrorError, Publisher, Receipt, base, commit, install, stage};
+use crate::storage::RecordKind;
 use crate::terms::{RepositoryName, RoleName, UnixTime};
 use crate::trust::{Believed, CompleteSet, Disbelief, Reason, believe, is_new, warnings};
 
@@ -30,6 +31,7 @@ pub(crate) fn mirror(
             complete,
             &base,
             publisher.loader.catalog.key(),
+            RecordKind::Publication,
             now,
         )?)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),

@@ -3,6 +3,7 @@
 //! ```text
 //! publish  bytes ─parse─▶ Parsed ─verify─▶ Verified ─complete─▶ Complete ─stage─▶ Staged ─commit─▶ Committed ─install─▶ Receipt
 //! mirror   a set signed elsewhere ──parse, verify as a client───▶ Complete ─▶ the same from there
+//! restore  base of before ────────── signed above a floor ─────▶ Complete ─▶ the same from there
 //! delete   ──────────────────────────────────────────────────────────────▶ Staged ─▶ the same from there
 //! ```
 //!
@@ -17,6 +18,7 @@ mod stage;
 mod commit;
 mod install;
 mod delete;
+mod restore;
 mod online;
 mod error;
 mod receipt;
@@ -34,9 +36,11 @@ pub(crate) use commit::Committer;
 pub(crate) use delete::delete;
 pub(crate) use mirror::mirror;
 pub(crate) use online::{online_key, pending_key};
+pub(crate) use restore::{Floor, restore};
 
 use crate::crypto::OnlineKeys;
 use crate::recover::Loader;
+use crate::storage::RecordKind;
 use crate::terms::{RepositoryName, UnixTime};
 
 /// What the flow is run with; wired by `store`.
@@ -75,8 +79,9 @@ pub(crate) fn publish(
     loop {
         let parsed = parse::parse(upload, &publisher.loader.limits)?;
         let verified = verify::verify(parsed, &base, now)?;
-        let complete = complete::complete(verified, &base, publisher, now)?;
-        let staged = stage::stage(complete, &base, publisher.loader.catalog.key(), now)?;
+        let complete = complete::complete(verified, &base, publisher, Floor::NONE, now)?;
+        let staged =
+            stage::stage(complete, &base, publisher.loader.catalog.key(), RecordKind::Publication, now)?;
         match publisher.committer.commit(staged)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),
             commit::Answer::Moved => {

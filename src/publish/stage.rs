@@ -51,11 +51,12 @@ pub(crate) enum OnlineAt {
     There(Option<Position>),
 }
 
-/// Builds record and next state of a publication or a mirrored set. `key`: the catalog's.
+/// Builds record and next state of a publication, a mirrored set or a restoration. `key`: the catalog's.
 pub(crate) fn stage(
     complete: Complete,
     base: &Base,
     key: &HashKey,
+    kind: RecordKind,
     now: UnixTime,
 ) -> Result<Staged, StorageError> {
     let Complete { set, new, first_used, warnings } = complete;
@@ -82,7 +83,7 @@ pub(crate) fn stage(
     };
     let timestamp = set.timestamp.document();
     let record = Record {
-        kind: RecordKind::Publication,
+        kind,
         repository: base.repository().clone(),
         incarnation: base.incarnation(),
         revision: base.revision().next(),

@@ -12,7 +12,8 @@ mod error;
 pub use error::StorageError;
 pub use local::IndexKind;
 pub(crate) use local::{
-    Building, LocalOptions, Payload, Salvage, SalvagedRecord, decode_attachment, encode_attachment,
+    Building, Payload, Raw, Salvage, SalvagedRecord, decode_attachment, decode_record_header,
+    encode_attachment, encode_record_header,
 };
 
 use std::collections::HashSet;
@@ -45,6 +46,8 @@ pub(crate) enum RecordKind {
     Publication,
     /// The end of a repository's life.
     Deletion,
+    /// What a restored store goes on with: metadata of before, with what the store signs itself signed anew.
+    Restoration,
 }
 
 /// One durable event of one repository, before it has a [`Position`].
@@ -293,6 +296,12 @@ pub(crate) trait Storage: Send + Sync + 'static {
         part: u64,
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError>;
+
+    /// Records after a position as they stand, as many as have about so many bytes; none at the end.
+    fn export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError>;
+
+    /// BLAKE3 of the encoded header of the newest record up to a position, zeros before the first; `None` beyond the end.
+    fn chain_up_to(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError>;
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

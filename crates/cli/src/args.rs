@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Scrub(Scrub),
     Repair(Repair),
     Collect(Collect),
+    Backup(Backup),
+    Restore(Restore),
     Completions(Completions),
     Man(Man),
 }
@@ -562,6 +564,81 @@ pub(crate) struct Collect {
     /// Write a file of the journal anew only if about so many hundredths of it go; with 0, nothing that may go is left
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
     pub(crate) worth: u8,
+}
+
+/// Write the whole store to one file, or what came after an earlier backup.
+///
+/// Online and consistent: through the server that has the store open, if one has, which then writes the file; publications go on
+/// meanwhile. Compressed, with digests of its own, and under its name only once it is whole. Metadata and sealed online keys are in
+/// it. The master key that opens those is not, unless it is asked for: keep that copy apart, or keep the file `master`
+/// of the data folder and what opens it in another place.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore backup --data store --to monday.backup
+  tufstore backup --data store --to tuesday.backup --since monday.backup
+  tufstore restore monday.backup tuesday.backup --to restored --nothing-lost")]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// The file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+    /// Only what came after this earlier backup; to restore, both are needed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Option<PathBuf>,
+    /// And the file of the master key, as it is sealed
+    #[arg(long)]
+    pub(crate) with_master_key: bool,
+}
+
+/// Make a store from backups.
+///
+/// A whole backup first, then those of what came after, in order. A damaged one is refused, and nothing is left of a
+/// store that could not be restored whole.
+///
+/// If something was published after the last backup, clients have seen it, and refuse what is older: say --rollback, and name the
+/// old store, whatever can still be read of it, or the numbers that nothing was above. Then timestamps and snapshots are signed
+/// anew above all that was seen, positions in `tufstore changes` go on above all that there were, what was deleted stays
+/// deleted, and the report names the repositories whose publishers have to publish again, and above which version.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tufstore restore full.backup --to restored --nothing-lost
+  tufstore restore full.backup tuesday.backup --to restored --rollback --old store
+  tufstore restore full.backup --to restored --rollback --position-above 120000 --version-above 9000")]
+pub(crate) struct Restore {
+    /// The backups
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) backups: Vec<PathBuf>,
+    /// The new store's folder; nothing may be in it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Nothing was published after the last backup
+    #[arg(long, required_unless_present = "rollback", conflicts_with = "rollback")]
+    pub(crate) nothing_lost: bool,
+    /// Something was, or may have been, and is given up
+    #[arg(long)]
+    pub(crate) rollback: bool,
+    /// The folder of the store that is lost, as far as it can be read
+    #[arg(long, value_name = "DIR", requires = "rollback")]
+    pub(crate) old: Option<PathBuf>,
+    /// No position was above this one
+    #[arg(long, value_name = "N", requires = "rollback")]
+    pub(crate) position_above: Option<Position>,
+    /// No file was of a version above this one, in any repository
+    #[arg(long, value_name = "N", value_parser = version, requires = "rollback")]
+    pub(crate) version_above: Option<Version>,
+    /// The master key's file, if it is neither in the first backup nor in the old store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) master: Option<PathBuf>,
+    /// The passphrase that opens the master key is in this file; the variable `TUFSTORE_PASSPHRASE` may hold it instead
+    #[arg(long, value_name = "FILE", env = "TUFSTORE_PASSPHRASE_FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Without a passphrase, what opens the master key [default: the old store's name, or else the new one's, with `.key`
+    /// after it]
+    #[arg(long, value_name = "FILE", env = "TUFSTORE_KEY_FILE", conflicts_with = "passphrase_file")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Write a completion script for a shell to standard output.

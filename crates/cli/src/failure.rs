@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use tracing_subscriber::filter::ParseError;
 use tufstore::terms::{InvalidRepositoryName, RepositoryName};
-use tufstore::{Fault, StorageError};
+use tufstore::{Fault, InvalidBackup, RestoreError, StorageError};
 use tufstore_server::admin::{AskError, ConnectError, Kind, Refusal};
 use tufstore_server::settings::SettingsError;
 use tufstore_server::{RunError, SecretsError, StartError, TlsError};
@@ -17,6 +17,9 @@ pub(crate) enum Failure {
     /// A file of acknowledgements has something else in it.
     #[error("line {number} of {} is no acknowledgement of a document", path.display())]
     AcksLine { path: PathBuf, number: u64 },
+    /// A backup cannot be used.
+    #[error("the backup {} cannot be used", file.display())]
+    Backup { file: PathBuf, source: InvalidBackup },
     /// The server that has the store open could not be asked.
     #[error("the server could not be asked")]
     Ask(#[from] AskError),
@@ -64,6 +67,12 @@ pub(crate) enum Failure {
     /// No store in that folder.
     #[error("there is no store in {}", folder.display())]
     NoStore { folder: PathBuf },
+    /// A store was not restored.
+    #[error("nothing was restored")]
+    Restore(#[from] RestoreError),
+    /// The master key of a store that is to be restored.
+    #[error("the master key cannot be used")]
+    Secrets(#[from] SecretsError),
     /// Verification found something.
     #[error("the store is not sound: {findings} findings")]
     NotSound { findings: usize },
@@ -146,6 +155,9 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
             Self::AcksLine { .. }
             | Self::Ask(_)
+            | Self::Backup { .. }
+            | Self::Restore(_)
+            | Self::Secrets(_)
             | Self::Connect { .. }
             | Self::File { .. }
             | Self::ImportRefused { .. }
@@ -180,6 +192,9 @@ impl Failure {
             | Self::Storage { .. } => Fault::Operator,
             Self::AcksLine { .. }
             | Self::Ask(_)
+            | Self::Backup { .. }
+            | Self::Restore(_)
+            | Self::Secrets(_)
             | Self::Concerns { .. }
             | Self::File { .. }
             | Self::KeysInData { .. }
@@ -208,6 +223,11 @@ impl Failure {
     pub(crate) fn what_to_do(&self) -> Option<&'static str> {
         match self {
             Self::AcksLine { .. } => Some("give the file that `tufstore stress --acks` wrote"),
+            Self::Backup { .. } => Some("give another backup"),
+            Self::Restore(error) => Some(restore(error)),
+            Self::Secrets(_) => Some(
+                "give what the master key was sealed by: TUFSTORE_PASSPHRASE, --passphrase-file or --key-file; and its file with --master",
+            ),
             Self::Ask(_) => Some("see that the server still runs, and what it logged; then try again"),
             Self::Concerns { .. } => {
                 Some("see the list on standard output; docs/operate.md has the rescue for each, step by step")
@@ -328,6 +348,24 @@ fn start(error: &StartError) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// The next step that helps when a store was not restored.
+fn restore(error: &RestoreError) -> &'static str {
+    match error {
+        RestoreError::Backup { .. } => "give another backup; nothing of a damaged one is restored",
+        RestoreError::Gap { .. } | RestoreError::OtherHistory { .. } => {
+            "give a whole backup first, then each that was made --since the one before, in order"
+        }
+        RestoreError::NoFloor => {
+            "name the old store with --old, or give --position-above and --version-above: numbers that nothing was above, rather too large than too small"
+        }
+        RestoreError::Sign { .. } => {
+            "give the master key that its keys are sealed by with --master, and what opens that with --key-file or --passphrase-file"
+        }
+        RestoreError::Storage(error) => storage(error),
+        RestoreError::NoBackup | _ => "see what the message says, and try again",
+    }
 }
 
 /// The next step that helps when settings cannot be used.

@@ -35,7 +35,7 @@ pub mod settings;
 pub mod fuzzing;
 
 pub use clock::Clock;
-pub use secrets::SecretsError;
+pub use secrets::{SecretsError, of_restored as keys_of_restored};
 pub use server::{Checked, RunError, Server, StartError};
 pub use settings::Settings;
 pub use transport::{Reloader, TlsError};

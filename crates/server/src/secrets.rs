@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{self, Path, PathBuf};
 
@@ -81,6 +81,25 @@ enum PlannedOpener {
     KeyFile(PathBuf),
 }
 
+impl PlannedOpener {
+    fn of(opened_by: &OpenedBy, folder: &Path) -> Result<Self, SecretsError> {
+        Ok(match opened_by {
+            OpenedBy::Passphrase(passphrase) => {
+                Self::Passphrase(Zeroizing::new(passphrase.as_bytes().to_vec()))
+            }
+            OpenedBy::PassphraseFile(path) => Self::Passphrase(read_passphrase(path)?),
+            OpenedBy::KeyFile(path) => Self::KeyFile(key_file(path.as_deref(), folder)?),
+        })
+    }
+
+    fn get(&self) -> Opener<'_> {
+        match self {
+            Self::Passphrase(passphrase) => Opener::Passphrase(passphrase),
+            Self::KeyFile(path) => Opener::KeyFile(path),
+        }
+    }
+}
+
 impl Plan {
     /// Reads what was given, and changes nothing.
     pub(crate) fn new(settings: &Settings) -> Result<Self, SecretsError> {
@@ -89,13 +108,7 @@ impl Plan {
         if !master.exists() && has_records(&folder)? && !settings.keys.new_master_key {
             return Err(SecretsError::NoMaster { folder });
         }
-        let opener = match &settings.keys.opened_by {
-            OpenedBy::Passphrase(passphrase) => {
-                PlannedOpener::Passphrase(Zeroizing::new(passphrase.as_bytes().to_vec()))
-            }
-            OpenedBy::PassphraseFile(path) => PlannedOpener::Passphrase(read_passphrase(path)?),
-            OpenedBy::KeyFile(path) => PlannedOpener::KeyFile(key_file(path.as_deref(), &folder)?),
-        };
+        let opener = PlannedOpener::of(&settings.keys.opened_by, &folder)?;
         let algorithm = match settings.keys.algorithm {
             Algorithm::Ecdsa => KeyAlgorithm::EcdsaP256,
             Algorithm::Ed25519 => KeyAlgorithm::Ed25519,
@@ -136,15 +149,37 @@ impl Plan {
     }
 
     fn opener(&self) -> Opener<'_> {
-        match &self.opener {
-            PlannedOpener::Passphrase(passphrase) => Opener::Passphrase(passphrase),
-            PlannedOpener::KeyFile(path) => Opener::KeyFile(path),
-        }
+        self.opener.get()
     }
 
     fn failed(&self, source: MasterKeyError) -> SecretsError {
         SecretsError::Master { path: self.master.clone(), source }
     }
+}
+
+/// The online keys of a store that is being restored, and the master key file that it is to have: with a new salt, since
+/// keys that were handed out after the backup may be known to others. `opened_by`: as a server is told; a key file by default
+/// beside `store`.
+///
+/// # Errors
+/// [`SecretsError`]. The file in `master` is left as it is.
+pub fn of_restored(
+    master: &[u8],
+    store: &Path,
+    opened_by: &OpenedBy,
+) -> Result<(SealedOnlineKeys, Vec<u8>), SecretsError> {
+    let io = |source| SecretsError::Io { doing: "copying the master key".to_owned(), source };
+    let opener = PlannedOpener::of(opened_by, store)?;
+    let folder = tempfile::tempdir().map_err(io)?;
+    let path = folder.path().join(MASTER);
+    let mut options = fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+    options.open(&path).and_then(|mut file| file.write_all(master)).map_err(io)?;
+    let failed = |source| SecretsError::Master { path: PathBuf::from(MASTER), source };
+    let mut file = MasterKeyFile::open(&path, opener.get()).map_err(failed)?;
+    file.start_new_salt(opener.get()).map_err(failed)?;
+    let keys = file.online_keys(KeyAlgorithm::EcdsaP256)?;
+    Ok((keys, fs::read(&path).map_err(io)?))
 }
 
 /// Whether something was written to the store ever: another master key would not open what sealed keys it holds.

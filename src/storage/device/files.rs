@@ -67,7 +67,12 @@ impl Device for FileDevice {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DeviceFile>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(self.path(name)?)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        // Sealed keys are among what is written, and what tables are hashed with.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(self.path(name)?)?;
         Ok(Box::new(OpenFile(file)))
     }
 

@@ -21,13 +21,13 @@ const SHORT_INTEGERS: Configuration<LittleEndian, Varint, Limit<HEADER_LIMIT>> =
 
 /// Not what an encoder wrote.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Undecodable;
+pub(crate) struct Undecodable;
 
-pub(super) fn encode_header(header: &RecordHeader) -> Result<Vec<u8>, StorageError> {
+pub(crate) fn encode_header(header: &RecordHeader) -> Result<Vec<u8>, StorageError> {
     encode(header, HEADER_LIMIT, SHORT_INTEGERS)
 }
 
-pub(super) fn decode_header(bytes: &[u8]) -> Result<RecordHeader, Undecodable> {
+pub(crate) fn decode_header(bytes: &[u8]) -> Result<RecordHeader, Undecodable> {
     decode(bytes, SHORT_INTEGERS)
 }
 

@@ -4,8 +4,8 @@ use crate::storage::local::heads::{Step, follow};
 use crate::storage::local::index::Reached;
 use crate::storage::local::journal::Appender;
 use crate::storage::local::{LocalStorage, catch_up};
-use crate::storage::{Head, Outcome, Prepared, StorageError};
-use crate::terms::RepositoryName;
+use crate::storage::{Head, Outcome, Prepared, RecordKind, StorageError};
+use crate::terms::{Incarnation, RepositoryName};
 
 /// Above so many bytes, what waits is written as several groups.
 const LARGEST_WRITE: usize = 64 << 20;
@@ -76,6 +76,14 @@ impl LocalStorage {
             revision: record.revision,
             documents: record.documents.len(),
         };
+        let next = head.map_or(Incarnation::FIRST, |head| {
+            if head.deleted { head.incarnation.next() } else { head.incarnation }
+        });
+        let begins = head.is_none_or(|head| head.deleted);
+        if !self.rebuilding && (record.incarnation != next || (begins && record.kind == RecordKind::Deletion))
+        {
+            return Err(StorageError::Bug("a record of another life than comes next"));
+        }
         // The position is set when there is one.
         let head = follow(head, step, self.journal.end().position).map_err(StorageError::Bug)?;
         admitted.heads.insert(record.repository.clone(), head);

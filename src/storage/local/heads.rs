@@ -73,7 +73,8 @@ impl Step {
 /// The head after a record; `Err` says why the record cannot come next.
 ///
 /// A life begins with revision 1, of incarnation 1 or, after a deletion, of the next incarnation, or of a later one where a
-/// store was restored or repaired; each record raises the revision by one; a deletion ends the life and is no document's.
+/// store was restored or repaired; each record raises the revision by one; a deletion ends the life and has no documents. One of
+/// what does not live stands for a life of which nothing is left.
 pub(super) fn follow(before: Option<&Head>, step: Step, position: Position) -> Result<Head, &'static str> {
     let documents = u64::try_from(step.documents).map_err(|_| "more documents than can be counted")?;
     let (incarnation, revision, had) = match before {
@@ -82,8 +83,8 @@ pub(super) fn follow(before: Option<&Head>, step: Step, position: Position) -> R
         Some(head) => (head.incarnation, head.revision, head.documents),
     };
     let deleted = step.kind == RecordKind::Deletion;
-    if deleted && (revision == Revision::NONE || documents > 0) {
-        return Err("a deletion of what does not live, or with documents");
+    if deleted && documents > 0 {
+        return Err("a deletion with documents");
     }
     if step.incarnation != incarnation || step.revision != revision.next() {
         return Err("a record of another incarnation or revision than comes next");

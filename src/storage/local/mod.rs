@@ -23,8 +23,12 @@ mod lock;
 mod salvage;
 mod verify;
 
-pub(crate) use codec::{decode_attachment, encode_attachment};
+pub(crate) use codec::{
+    decode_attachment, decode_header as decode_record_header, encode_attachment,
+    encode_header as encode_record_header,
+};
 pub(crate) use delta::Payload;
+pub(crate) use journal::Raw;
 pub(crate) use salvage::{Building, Salvage, SalvagedRecord};
 
 use std::collections::HashSet;
@@ -59,13 +63,21 @@ pub(crate) struct LocalOptions {
     pub(crate) checkpoint_every: u64,
     /// How many bytes of documents are kept at hand because the next ones will be differences to them, about.
     pub(crate) recent: usize,
+    /// Whether lives may begin later than the next incarnation: those of a store that is restored or repaired.
+    pub(crate) rebuilding: bool,
     /// Of what kind the index is to be; as it is found, if nothing is said.
     pub(crate) index: Option<IndexKind>,
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { journal: JournalOptions::default(), checkpoint_every: 16 << 20, recent: 32 << 20, index: None }
+        Self {
+            journal: JournalOptions::default(),
+            checkpoint_every: 16 << 20,
+            recent: 32 << 20,
+            rebuilding: false,
+            index: None,
+        }
     }
 }
 
@@ -79,6 +91,7 @@ pub(crate) struct LocalStorage {
     distrusted: AtomicBool,
     device: Arc<dyn Device>,
     checkpoint_every: u64,
+    rebuilding: bool,
     checkpointed: Mutex<Checkpointed>,
     /// Held by who writes segments anew.
     compacting: Mutex<()>,
@@ -167,6 +180,7 @@ impl LocalStorage {
             distrusted: AtomicBool::new(false),
             device,
             checkpoint_every: options.checkpoint_every,
+            rebuilding: options.rebuilding,
             checkpointed: Mutex::new(Checkpointed { position: seen, due }),
             compacting: Mutex::new(()),
             _lock: lock,
@@ -319,6 +333,14 @@ impl Storage for LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
         self.compact_segments(may, part, progress)
+    }
+
+    fn export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError> {
+        self.journal.export(after, bytes)
+    }
+
+    fn chain_up_to(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
+        self.journal.chain_up_to(position)
     }
 
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError> {

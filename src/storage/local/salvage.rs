@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use crate::storage::device::FileDevice;
+use crate::storage::device::{Device as _, FileDevice};
 use crate::storage::local::checkpoint::Checkpoint;
 use crate::storage::local::delta::{Reader, Recent, alone, numbers};
 use crate::storage::local::index::Reached;
@@ -19,6 +19,8 @@ pub(crate) struct Salvage {
     recent: Recent,
     /// Of every record that can be read, in order.
     pub(crate) headers: Vec<RecordHeader>,
+    /// The headers of records of which the rest is damaged.
+    pub(crate) unreadable: Vec<RecordHeader>,
     /// What is damaged.
     pub(crate) damages: Vec<Damage>,
     /// The newest record that there was, as far as anything tells of it.
@@ -47,9 +49,9 @@ impl Salvage {
         let device = Arc::new(FileDevice::open(journal).map_err(failed)?);
         // A witness of what there was, if it can be read.
         let seen = Checkpoint::look(&*device).map_or(Position::START, |checkpoint| checkpoint.end.position);
-        let Salvaged { journal, headers, damages, newest } = Journal::salvage(device)?;
+        let Salvaged { journal, headers, unreadable, damages, newest } = Journal::salvage(device)?;
         let recent = Recent::new(LocalOptions::default().recent);
-        Ok(Self { journal, recent, headers, damages, newest: newest.max(seen) })
+        Ok(Self { journal, recent, headers, unreadable, damages, newest: newest.max(seen) })
     }
 
     /// One of the records.
@@ -85,9 +87,23 @@ fn lost(header: &RecordHeader) -> StorageError {
 
 /// A store that is being made, in a folder that gets its name once it is whole.
 pub(crate) struct Building {
-    storage: LocalStorage,
-    beside: PathBuf,
+    storage: Arc<LocalStorage>,
+    beside: Beside,
     to: PathBuf,
+}
+
+/// The folder as long as it is not whole: it is gone with this.
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, folder = %self.0.display(), "an unfinished store is left");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 impl Building {
@@ -95,7 +111,7 @@ impl Building {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub(crate) fn begin(to: &Path, options: LocalOptions) -> Result<Self, StorageError> {
+    pub(crate) fn begin(to: &Path) -> Result<Self, StorageError> {
         let failed = |source| StorageError::io(format!("making {}", to.display()), source);
         if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
@@ -109,16 +125,30 @@ impl Building {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
-        let storage = LocalStorage::open(&beside, options)?;
-        Ok(Self { storage, beside, to: whole })
+        let beside = Beside(beside);
+        let options = LocalOptions { rebuilding: true, ..LocalOptions::default() };
+        let storage = LocalStorage::open(&beside.0, options)?;
+        Ok(Self { storage: Arc::new(storage), beside, to: whole })
     }
 
     /// The store as far as it was made.
-    pub(crate) fn storage(&self) -> &LocalStorage {
+    pub(crate) fn storage(&self) -> &Arc<LocalStorage> {
         &self.storage
     }
 
-    /// Closes it and gives it its name, durably.
+    /// Puts a file beside the store's own, durably.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        let failed = |source| StorageError::io(format!("writing {name}"), source);
+        let device = FileDevice::open(&self.beside.0).map_err(failed)?;
+        let file = device.create(name).map_err(failed)?;
+        file.write(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
+        device.sync_folder().map_err(failed)
+    }
+
+    /// Closes it and gives it its name, durably. Nobody else may hold its storage any more.
     ///
     /// # Errors
     /// [`StorageError`]; nothing has that name then, or all of it.
@@ -133,7 +163,7 @@ impl Building {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
-        fs::rename(&beside, &to).map_err(failed)?;
+        fs::rename(&beside.0, &to).map_err(failed)?;
         let parent = to.parent().unwrap_or(Path::new("/"));
         fs::OpenOptions::new().read(true).open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
     }

@@ -19,6 +19,7 @@ const SMALL: LocalOptions = LocalOptions {
     journal: JournalOptions { smallest_segment: 1 << 10, largest_segment: 4 << 10 },
     checkpoint_every: 3 << 10,
     recent: 4 << 10,
+    rebuilding: false,
     index: None,
 };
 

@@ -52,6 +52,7 @@ impl From<ChangeEntry> for ChangeRow {
     fn from(change: ChangeEntry) -> Self {
         let (kind, version, sha256) = match change.kind {
             ChangeEntryKind::Published { version, sha256 } => ("published", Some(version), Some(sha256)),
+            ChangeEntryKind::Restored { version, sha256 } => ("restored", Some(version), Some(sha256)),
             ChangeEntryKind::Deleted => ("deleted", None, None),
             ChangeEntryKind::Unknown | _ => ("unknown to this release", None, None),
         };

@@ -1,5 +1,6 @@
 //! One file for each command, or for what belongs together. Each opens the store, asks it, and shows the answer.
 
+mod backup;
 mod changes;
 mod check;
 mod delete;
@@ -42,6 +43,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Scrub(args) => maintain::scrub(args, output),
         Command::Repair(args) => repair::repair(args, output),
         Command::Collect(args) => maintain::collect(args, output),
+        Command::Backup(args) => backup::backup(args, output),
+        Command::Restore(args) => backup::restore(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
     }

@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 
-const PASSPHRASE: &str = "TUFSTORE_PASSPHRASE";
+pub(super) const PASSPHRASE: &str = "TUFSTORE_PASSPHRASE";
 
 #[derive(Serialize)]
 struct Listening {

@@ -5,15 +5,16 @@ use std::time::Duration;
 use tufstore::metadata::write::key_type;
 use tufstore::terms::{RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{
-    Change, ChangeKind, CompleteSet, DeleteError, IndexKind, MirrorError, PublishError, Retention, Stage,
-    Store, Upload, VerifyReport, View, Which,
+    BackupError, Change, ChangeKind, CompleteSet, DeleteError, IndexKind, InvalidBackup, MirrorError,
+    PublishError, Retention, Stage, Store, Upload, VerifyReport, View, Which,
 };
 
 use super::question::{
-    Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect, Collected, Current,
-    CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key, Lookup, Mirror,
-    PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories,
-    RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags, Verified, Verify,
+    BackedUp, Backup, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect,
+    Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key,
+    Lookup, Mirror, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex,
+    Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags, Verified,
+    Verify,
 };
 use super::{Kind, Progress, Refusal};
 use crate::text::chain;
@@ -28,6 +29,26 @@ fn count(number: usize) -> u64 {
 fn view(store: &Store, repository: &RepositoryName) -> Result<View, Refusal> {
     let view = store.view(repository).map_err(|error| Refusal::storage("reading the repository", &error))?;
     view.ok_or_else(|| Refusal::no_such_repository(repository))
+}
+
+impl Question for Backup {
+    type Answer = BackedUp;
+
+    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<BackedUp, Refusal> {
+        let along = self.along.iter().map(|(name, bytes)| (name.clone(), bytes.0.to_vec()));
+        let along: Vec<_> = along.collect();
+        let made =
+            store.backup(&self.to, self.since.as_deref(), &along, &mut |progress| tell(told(progress)));
+        let made = made.map_err(|error| {
+            let kind = match &error {
+                BackupError::Storage(error) => Refusal::storage("reading the store", error).kind,
+                BackupError::File(_) | BackupError::Earlier(InvalidBackup::Io(_)) => Kind::Files,
+                BackupError::Earlier(_) | BackupError::OtherHistory { .. } | _ => Kind::Operator,
+            };
+            Refusal::new(kind, format!("no backup in {}", self.to.display())).because(&error)
+        })?;
+        Ok(BackedUp { after: made.after, to: made.to, records: made.records, bytes: made.bytes })
+    }
 }
 
 impl Question for Changes {
@@ -47,6 +68,7 @@ impl From<Change> for ChangeEntry {
     fn from(change: Change) -> Self {
         let kind = match change.kind {
             ChangeKind::Published { version, sha256 } => ChangeEntryKind::Published { version, sha256 },
+            ChangeKind::Restored { version, sha256 } => ChangeEntryKind::Restored { version, sha256 },
             ChangeKind::Deleted => ChangeEntryKind::Deleted,
             _ => ChangeEntryKind::Unknown,
         };
@@ -97,6 +119,9 @@ fn told(progress: tufstore::Progress) -> Progress {
         Stage::Trust => "verifying",
         Stage::Choosing => "choosing",
         Stage::Compacting => "compacting",
+        Stage::BackingUp => "backing up",
+        Stage::Restoring => "restoring",
+        Stage::Signing => "signing",
         Stage::Repairing | _ => "repairing",
     };
     Progress { doing: doing.to_owned(), done: progress.done, all: progress.all }

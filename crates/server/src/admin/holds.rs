@@ -78,13 +78,13 @@ fn of_ended_life(
         return Ok(Some("the commit at that position does not have it"));
     }
     Ok(match change.kind {
-        ChangeKind::Published { version, sha256 }
+        ChangeKind::Published { version, sha256 } | ChangeKind::Restored { version, sha256 }
             if document.role == tufstore::terms::RoleName::Timestamp
                 && (version, sha256) != (document.version, document.sha256) =>
         {
             Some("the commit at that position has another timestamp")
         }
-        ChangeKind::Published { .. } => None,
+        ChangeKind::Published { .. } | ChangeKind::Restored { .. } => None,
         ChangeKind::Deleted | _ => Some("the commit at that position is a deletion"),
     })
 }

@@ -23,11 +23,11 @@ mod tests;
 pub use crate::concerns::{Concern, ConcernKind};
 pub use connection::{AskError, ConnectError, Connection};
 pub use question::{
-    Acknowledged, Ask, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect,
-    Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, Held, History,
-    Holds, Key, Lookup, Lost, Mirror, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile,
-    Reindex, Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags,
-    Verified, Verify,
+    Acknowledged, Ask, BackedUp, Backup, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check,
+    Checked, Collect, Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry,
+    FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror, PublicKeyEntry, Publish, Question, Receipt,
+    ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status,
+    StatusEntry, TagEntry, Tags, Verified, Verify,
 };
 pub use refusal::{Kind, Refusal};
 

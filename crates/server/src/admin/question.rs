@@ -1,6 +1,7 @@
 //! Every question, and what its answer is.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -89,6 +90,15 @@ macro_rules! questions {
 }
 
 questions! {
+    /// Write everything to a file, or what came after an earlier one.
+    Backup {
+        /// The file, as the server sees it.
+        to: PathBuf,
+        /// An earlier backup: only what came after it.
+        since: Option<PathBuf>,
+        /// Files that go along, by name.
+        along: Vec<(String, Blob)>,
+    }
     /// What happened after a position?
     Changes {
         /// Start after this one.
@@ -226,7 +236,8 @@ impl Ask {
     pub(super) fn share(&self) -> Share {
         match self {
             Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
-            Self::Changes(_)
+            Self::Backup(_)
+            | Self::Changes(_)
             | Self::Check(_)
             | Self::Collect(_)
             | Self::History(_)
@@ -258,6 +269,17 @@ macro_rules! answers {
 }
 
 answers! {
+    /// A backup.
+    BackedUp {
+        /// It holds what came after this one.
+        after: Position,
+        /// And up to this one.
+        to: Position,
+        /// Records in it.
+        records: u64,
+        /// Of the file.
+        bytes: u64,
+    }
     /// What happened.
     Changed {
         /// Oldest first.
@@ -471,6 +493,13 @@ pub enum ChangeEntryKind {
     },
     /// The end of a life.
     Deleted,
+    /// What it was when a backup was made, under a timestamp.
+    Restored {
+        /// Of the timestamp.
+        version: Version,
+        /// Of the timestamp's bytes.
+        sha256: Sha256,
+    },
     /// What this release does not know.
     Unknown,
 }

@@ -116,7 +116,9 @@ fn read(store: &Store, of: Option<&RepositoryName>, page: Page) -> Result<Vec<Ch
 
 fn record(change: Change) -> Option<Record> {
     let (version, sha256, category) = match change.kind {
-        ChangeKind::Published { version, sha256 } => (version.get(), sha256.to_string(), "update"),
+        ChangeKind::Published { version, sha256 } | ChangeKind::Restored { version, sha256 } => {
+            (version.get(), sha256.to_string(), "update")
+        }
         ChangeKind::Deleted => (0, String::new(), "deletion"),
         // Of a kind that Notary's clients do not know.
         _ => return None,

@@ -27,7 +27,8 @@ pub(super) use read::StoredRecord;
 pub(super) use reserve::NAME as RESERVE;
 pub(super) use salvage::Salvaged;
 pub(super) use verify::Check;
-pub(super) use write::{Appender, Raw};
+pub(super) use write::Appender;
+pub(crate) use write::Raw;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -2,6 +2,7 @@ use super::Journal;
 use super::layout::Frame;
 use super::payload::{self, Parts, Stored};
 use super::segment::{FRAME, name};
+use super::write::Raw;
 use crate::storage::device::DeviceFile;
 use crate::storage::local::codec;
 use crate::storage::{DocumentHeader, RecordHeader, StorageError};
@@ -72,6 +73,26 @@ impl Journal {
         self.steadily(|| self.try_chain(position))
     }
 
+    /// The same of the newest record up to a position; `None` beyond the end.
+    pub(crate) fn chain_up_to(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {
+        if position > self.end().position {
+            return Ok(None);
+        }
+        self.chain(self.newest_up_to(position))
+    }
+
+    /// Where a record stands that is no later; the start, if there is none.
+    fn newest_up_to(&self, position: Position) -> Position {
+        let table = self.table.read();
+        let before = table.segments.partition_point(|segment| segment.first <= position);
+        let mut segments = table.segments.iter().take(before).rev();
+        let holding = segments.find(|segment| !segment.records.is_empty());
+        holding.map_or(Position::START, |segment| {
+            let last = u64::try_from(segment.records.len()).unwrap_or(u64::MAX).saturating_sub(1);
+            position.min(Position::new(segment.first.get().saturating_add(last)))
+        })
+    }
+
     /// At most `limit` headers after a position, each with its digest, every link between them checked.
     pub(crate) fn headers(
         &self,
@@ -79,6 +100,11 @@ impl Journal {
         limit: usize,
     ) -> Result<Vec<(RecordHeader, [u8; 32])>, StorageError> {
         self.steadily(|| self.try_headers(after, limit))
+    }
+
+    /// Records after a position as they stand, as many as have about so many bytes, every digest checked.
+    pub(crate) fn export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError> {
+        self.steadily(|| self.try_export(after, bytes))
     }
 
     /// Reads again what could not be read while a segment was written anew: places that were known are of the old file, and
@@ -105,6 +131,31 @@ impl Journal {
             return Err(StorageError::Corrupt { place: name, repository: Some(header.repository), finding });
         }
         StoredRecord::new(header, payload, name)
+    }
+
+    fn try_export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError> {
+        const MOST: usize = 1024;
+        let (mut records, mut taken): (Vec<Raw>, usize) = (Vec::new(), 0);
+        let mut open: Option<(u64, Source)> = None;
+        for place in self.places(after.next(), MOST) {
+            let source = match open.take() {
+                Some((segment, source)) if segment == place.segment => source,
+                Some(_) | None => self.source(place.segment)?,
+            };
+            let (frame, header) = source.header(place.offset, place.position)?;
+            let payload = source.read(place.offset + frame_length(&frame), frame.payload_length)?;
+            if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
+                let finding = "a payload that its frame does not name";
+                return Err(source.corrupt_of(place.offset, header.repository, finding));
+            }
+            taken = taken.saturating_add(payload.len());
+            records.push(Raw { header, payload, dropped: frame.dropped });
+            if taken >= bytes {
+                break;
+            }
+            open = Some((place.segment, source));
+        }
+        Ok(records)
     }
 
     fn try_chain(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError> {

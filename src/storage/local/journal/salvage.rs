@@ -25,6 +25,8 @@ pub(crate) struct Salvaged {
     pub(crate) journal: Journal,
     /// The header of every record that it holds, in order.
     pub(crate) headers: Vec<RecordHeader>,
+    /// The headers of records of which the rest is damaged.
+    pub(crate) unreadable: Vec<RecordHeader>,
     /// What is damaged.
     pub(crate) damages: Vec<Damage>,
     /// The newest record that there was, as far as anything tells of it.
@@ -43,6 +45,7 @@ struct Search {
     found: BTreeMap<Position, Found>,
     /// What a later segment took over, or what was never acknowledged.
     taken_over: BTreeMap<Position, Found>,
+    unreadable: Vec<RecordHeader>,
     damages: Vec<Damage>,
     newest: Position,
 }
@@ -59,6 +62,7 @@ impl Journal {
         let mut search = Search {
             found: BTreeMap::new(),
             taken_over: BTreeMap::new(),
+            unreadable: Vec::new(),
             damages: Vec::new(),
             newest: Position::START,
         };
@@ -70,7 +74,7 @@ impl Journal {
             }
         }
         search.fill_up();
-        let Search { found, damages, newest, .. } = search;
+        let Search { found, unreadable, damages, newest, .. } = search;
         let table = table(&found);
         let next_number = numbers.last().map_or(1, |last| last.saturating_add(1));
         let writer = Writer { active: None, state: State::Closed, next_number, bytes: 0 };
@@ -82,7 +86,7 @@ impl Journal {
             writer: Mutex::new(writer),
         };
         let headers = found.into_values().map(|found| found.header).collect();
-        Ok(Salvaged { journal, headers, damages, newest })
+        Ok(Salvaged { journal, headers, unreadable, damages, newest })
     }
 }
 
@@ -195,6 +199,7 @@ impl Search {
                 place: format!("{name} at {}", found.offset),
                 finding: format!("the publication of position {} is damaged", found.header.position),
             });
+            self.unreadable.push(found.header);
         }
     }
 
