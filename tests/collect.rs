@@ -235,7 +235,7 @@ fn readers_and_publishers_notice_nothing() {
         };
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(reader)).collect();
         let publishing = scope.spawn(|| {
-            let mut number = 60;
+            let mut number = 60_u32;
             while !done.load(Ordering::Acquire) {
                 // There may be thousands, and certificates last some thousand days.
                 publisher.set_now(day(60).after(Duration::from_secs(number.into())));
