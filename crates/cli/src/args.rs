@@ -255,6 +255,9 @@ pub(crate) struct Stress {
     /// How long
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) seconds: u64,
+    /// Stop after so many publications, if that is sooner
+    #[arg(long, value_name = "N")]
+    pub(crate) publications: Option<u64>,
     /// Append to FILE what was acknowledged
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,

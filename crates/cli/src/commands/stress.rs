@@ -40,6 +40,8 @@ struct Work<'a> {
     acks: Option<Mutex<File>>,
     watch: Stopwatch,
     time: Duration,
+    /// How many publications may still begin.
+    left: AtomicU64,
     bar: ProgressBar,
     publications: AtomicU64,
     documents: AtomicU64,
@@ -58,6 +60,7 @@ pub(crate) fn stress(args: &args::Stress, output: Output) -> Result<(), Failure>
         acks: acks.map(Mutex::new),
         watch: Stopwatch::start(),
         time,
+        left: AtomicU64::new(args.publications.unwrap_or(u64::MAX)),
         bar: output::bar("publishing", args.seconds),
         publications: AtomicU64::new(0),
         documents: AtomicU64::new(0),
@@ -110,7 +113,9 @@ impl Work<'_> {
         while !authors.is_empty() {
             for (repository, author) in &mut authors {
                 let elapsed = self.watch.elapsed();
-                if elapsed >= self.time || self.failure.lock().is_some() {
+                let over = elapsed >= self.time || self.failure.lock().is_some();
+                let next = |left: u64| left.checked_sub(1);
+                if over || self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_err() {
                     return Ok(());
                 }
                 self.bar.set_position(elapsed.as_secs());
