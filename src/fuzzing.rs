@@ -98,7 +98,7 @@ impl Records {
 }
 
 fn local(device: Arc<dyn Device>) -> Result<LocalStorage, StorageError> {
-    LocalStorage::on_device(device, Behind::in_memory(), LocalOptions::default())
+    LocalStorage::on_device(device, Behind::in_memory(), &LocalOptions::default())
 }
 
 fn altered(bytes: &[u8], alter: &mut dyn FnMut(&mut Vec<u8>)) -> Arc<[u8]> {

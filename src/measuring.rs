@@ -19,7 +19,7 @@ impl Seam {
     /// # Errors
     /// [`StorageError`].
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
-        Ok(Self(LocalStorage::open(folder, LocalOptions::default())?))
+        Ok(Self(LocalStorage::open(folder, &LocalOptions::default())?))
     }
 
     /// The `number`th record of a repository, from 1 on: one document of these bytes.

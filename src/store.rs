@@ -3,7 +3,7 @@ mod restore;
 pub use restore::Restore;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,13 @@ pub struct Options {
     pub memory: u64,
     /// Which key-value store holds the index. By default the one that is there; in a new store, redb.
     pub index: Option<IndexKind>,
+    /// Another folder, best on another disk, where a second copy of the journal is kept: what is published is durable in both
+    /// before [`Store::publish`] returns. What is damaged in the one is healed from the other, when the store is opened,
+    /// when it is read, and when it is scrubbed. None by default.
+    pub second_journal: Option<PathBuf>,
+    /// A small file, best on other storage, that knows how far the store has come, a second late at most: with it, a store is
+    /// refused of which an old copy was put back whole. None by default.
+    pub anchor: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -60,6 +67,8 @@ impl Default for Options {
             limits: Limits::default(),
             memory: 256 << 20,
             index: None,
+            second_journal: None,
+            anchor: None,
         }
     }
 }
@@ -94,6 +103,20 @@ impl Options {
         self
     }
 
+    /// With a second copy of the journal in that folder.
+    #[must_use]
+    pub fn with_second_journal(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.second_journal = Some(folder.into());
+        self
+    }
+
+    /// With a file that knows how far the store has come.
+    #[must_use]
+    pub fn with_anchor(mut self, file: impl Into<PathBuf>) -> Self {
+        self.anchor = Some(file.into());
+        self
+    }
+
     /// With other limits to what one file may hold.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -109,6 +132,8 @@ impl fmt::Debug for Options {
             .field("limits", &self.limits)
             .field("memory", &self.memory)
             .field("index", &self.index)
+            .field("second_journal", &self.second_journal)
+            .field("anchor", &self.anchor)
             .finish_non_exhaustive()
     }
 }
@@ -139,8 +164,13 @@ impl Store {
     /// # Cost
     /// Reading the checkpoint and the journal after it; repositories are loaded when they are first asked for.
     pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, StorageError> {
-        let local = LocalOptions { index: options.index, ..LocalOptions::default() };
-        Ok(Self::on(Arc::new(LocalStorage::open(folder.as_ref(), local)?), options))
+        let local = LocalOptions {
+            index: options.index,
+            second_journal: options.second_journal.clone(),
+            anchor: options.anchor.clone(),
+            ..LocalOptions::default()
+        };
+        Ok(Self::on(Arc::new(LocalStorage::open(folder.as_ref(), &local)?), options))
     }
 
     /// Opens the store on a device of one's own; its index is held in memory.
@@ -149,7 +179,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_on(device: Arc<dyn Device>, options: Options) -> Result<Self, StorageError> {
         Ok(Self::on(
-            Arc::new(LocalStorage::on_device(device, Behind::in_memory(), LocalOptions::default())?),
+            Arc::new(LocalStorage::on_device(device, Behind::in_memory(), &LocalOptions::default())?),
             options,
         ))
     }

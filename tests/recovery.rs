@@ -6,6 +6,8 @@
 
 #[path = "recovery/repair.rs"]
 mod repair;
+#[path = "recovery/twins.rs"]
+mod twins;
 #[path = "recovery/workload.rs"]
 mod workload;
 

@@ -2,9 +2,11 @@
 
 mod files;
 mod memory;
+mod twin;
 
 pub use files::FileDevice;
 pub use memory::MemoryDevice;
+pub(crate) use twin::TwinDevice;
 
 use std::io;
 
@@ -64,6 +66,21 @@ pub trait DeviceFile: Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// The same from another copy of the file, if there is one.
+    fn read_other(&self, offset: u64, buffer: &mut [u8]) -> Option<io::Result<()>> {
+        let _ = (offset, buffer);
+        None
+    }
+
+    /// Writes what was read from another copy to the one that is read first, durably.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn heal(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let _ = (offset, bytes);
+        Ok(())
+    }
 
     /// Writes all of `bytes` at `offset`.
     ///

@@ -13,7 +13,8 @@ use crate::storage::local::journal::{End, Segment};
 use crate::storage::{Head, StorageError};
 use crate::terms::RepositoryName;
 
-const NAME: &str = "checkpoint";
+/// The file's name.
+pub(super) const NAME: &str = "checkpoint";
 const BESIDE: &str = "checkpoint.new";
 const MAGIC: [u8; 8] = *b"tufs-chk";
 const FORMAT: u16 = 1;
@@ -107,6 +108,16 @@ impl Checkpoint {
         device.rename(BESIDE, NAME).map_err(failed)?;
         device.sync_folder().map_err(failed)?;
         u64::try_from(bytes.len()).map_err(|_| StorageError::Bug("a checkpoint beyond 64 bits"))
+    }
+}
+
+/// Removes what cannot be read anyway.
+pub(super) fn discard(device: &dyn Device) -> Result<(), StorageError> {
+    match device.remove(NAME) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StorageError::io("removing the checkpoint", error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

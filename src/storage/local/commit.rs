@@ -128,6 +128,7 @@ impl LocalStorage {
         }
         if let Some(reached) = reached {
             self.index.note(entries, reached);
+            self.anchored();
         }
     }
 }

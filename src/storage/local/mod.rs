@@ -7,6 +7,7 @@
 //! FOLDER/index/               a key-value store; may be lost
 //! ```
 
+mod anchor;
 mod catch_up;
 mod checkpoint;
 mod codec;
@@ -21,6 +22,7 @@ mod index;
 mod journal;
 mod lock;
 mod salvage;
+mod twins;
 mod verify;
 
 pub(crate) use codec::{
@@ -33,21 +35,23 @@ pub(crate) use salvage::{Building, Salvage, SalvagedRecord};
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::storage::device::{Device, FileDevice, MemoryDevice};
+use crate::storage::local::anchor::Anchor;
 use crate::storage::local::checkpoint::Checkpoint;
 use crate::storage::local::delta::{Reader, Recent};
 use crate::storage::local::heads::Heads;
 pub(crate) use crate::storage::local::index::Behind;
-use crate::storage::local::index::IndexError;
 pub use crate::storage::local::index::IndexKind;
+use crate::storage::local::index::{IndexError, Reached};
 use crate::storage::local::journal::{End, Journal, JournalOptions, RESERVE, Segment};
 use crate::storage::local::lock::FolderLock;
+use crate::storage::local::twins::Twins;
 use crate::storage::{
     Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader,
     Status, Storage, StorageError, Wanted,
@@ -55,7 +59,7 @@ use crate::storage::{
 use crate::terms::{Position, RepositoryName};
 
 /// What may be tuned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LocalOptions {
     pub(crate) journal: JournalOptions,
     /// After how many bytes of journal a checkpoint is written; more if the checkpoint itself is larger than a part of
@@ -67,6 +71,10 @@ pub(crate) struct LocalOptions {
     pub(crate) rebuilding: bool,
     /// Of what kind the index is to be; as it is found, if nothing is said.
     pub(crate) index: Option<IndexKind>,
+    /// Another folder, on another disk, for a copy of the journal.
+    pub(crate) second_journal: Option<PathBuf>,
+    /// A file, on other storage, that knows how far the journal has come.
+    pub(crate) anchor: Option<PathBuf>,
 }
 
 impl Default for LocalOptions {
@@ -77,6 +85,8 @@ impl Default for LocalOptions {
             recent: 32 << 20,
             rebuilding: false,
             index: None,
+            second_journal: None,
+            anchor: None,
         }
     }
 }
@@ -95,8 +105,10 @@ pub(crate) struct LocalStorage {
     checkpointed: Mutex<Checkpointed>,
     /// Held by who writes segments anew.
     compacting: Mutex<()>,
+    anchor: Option<Anchor>,
+    twins: Option<Twins>,
     /// Released last.
-    _lock: Option<FolderLock>,
+    locks: Vec<FolderLock>,
 }
 
 /// When there was a checkpoint, and when there will be.
@@ -119,12 +131,26 @@ impl LocalStorage {
     ///
     /// # Errors
     /// [`StorageError::InUse`] if it is open elsewhere; otherwise what part of it cannot be read, and why.
-    pub(crate) fn open(folder: &Path, options: LocalOptions) -> Result<Self, StorageError> {
+    pub(crate) fn open(folder: &Path, options: &LocalOptions) -> Result<Self, StorageError> {
         let failed = |source| StorageError::io(format!("opening {}", folder.display()), source);
-        let device = FileDevice::open(folder.join("journal")).map_err(failed)?;
-        let lock = FolderLock::take(&folder.join("lock"))?;
+        let device = Arc::new(FileDevice::open(folder.join("journal")).map_err(failed)?);
+        let mut locks = vec![FolderLock::take(&folder.join("lock"))?];
+        let (device, twins): (Arc<dyn Device>, _) = match &options.second_journal {
+            None => (device, None),
+            Some(second) => {
+                let twins = Twins::open(device, second)?;
+                locks.push(FolderLock::take(&second.join("lock"))?);
+                twins.heal_all()?;
+                (Arc::new(twins.device()), Some(twins))
+            }
+        };
         let index = Behind::open(folder, options.index)?;
-        let storage = Self::assemble(Arc::new(device), index, options, Some(lock))?;
+        let anchor = options.anchor.as_deref().map(Anchor::open).transpose()?;
+        let (anchor, seen) = anchor.map_or((None, None), |(anchor, seen)| (Some(anchor), seen));
+        let mut storage = Self::assemble(device, index, options, seen)?;
+        storage.locks = locks;
+        storage.twins = twins;
+        storage.hold_to(anchor, seen)?;
         match storage.catch_up() {
             Err(StorageError::Index { reason }) => {
                 tracing::warn!(reason, "the index cannot be written and is made anew");
@@ -142,7 +168,7 @@ impl LocalStorage {
     pub(crate) fn on_device(
         device: Arc<dyn Device>,
         index: Behind,
-        options: LocalOptions,
+        options: &LocalOptions,
     ) -> Result<Self, StorageError> {
         let storage = Self::assemble(device, index, options, None)?;
         storage.catch_up()?;
@@ -154,15 +180,15 @@ impl LocalStorage {
     /// # Errors
     /// None that are known.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
-        Self::on_device(Arc::new(MemoryDevice::new()), Behind::in_memory(), LocalOptions::default())
+        Self::on_device(Arc::new(MemoryDevice::new()), Behind::in_memory(), &LocalOptions::default())
     }
 
     /// All but the index, which is still where it was left.
     fn assemble(
         device: Arc<dyn Device>,
         index: Behind,
-        options: LocalOptions,
-        lock: Option<FolderLock>,
+        options: &LocalOptions,
+        anchored: Option<Reached>,
     ) -> Result<Self, StorageError> {
         let checkpoint = Checkpoint::read(&*device)?;
         let seen = checkpoint.as_ref().map(|checkpoint| checkpoint.end.position);
@@ -170,7 +196,7 @@ impl LocalStorage {
         let before =
             checkpoint.iter().flat_map(|checkpoint| &checkpoint.segments).map(Segment::bytes).sum::<u64>();
         let due = before.saturating_add(options.checkpoint_every);
-        let (heads, journal) = open_journal(&device, checkpoint, &index, options.journal)?;
+        let (heads, journal) = open_journal(&device, checkpoint, &index, anchored, options.journal)?;
         journal.keep_reserve();
         Ok(Self {
             heads,
@@ -183,7 +209,9 @@ impl LocalStorage {
             rebuilding: options.rebuilding,
             checkpointed: Mutex::new(Checkpointed { position: seen, due }),
             compacting: Mutex::new(()),
-            _lock: lock,
+            anchor: None,
+            twins: None,
+            locks: Vec::new(),
         })
     }
 
@@ -205,6 +233,7 @@ fn open_journal(
     device: &Arc<dyn Device>,
     checkpoint: Option<Checkpoint>,
     index: &Behind,
+    anchored: Option<Reached>,
     options: JournalOptions,
 ) -> Result<(Heads, Journal), StorageError> {
     let seen = checkpoint.as_ref().map(|checkpoint| checkpoint.end);
@@ -214,7 +243,7 @@ fn open_journal(
         match Journal::scan(&**device, from, &mut |header| heads.follow(header)) {
             Ok(scanned) => {
                 let end = scanned.end();
-                beyond(index, end)?;
+                beyond(index, anchored, end)?;
                 return Ok((heads, scanned.open(Arc::clone(device), options)?));
             }
             Err(error @ StorageError::Corrupt { .. }) => {
@@ -247,12 +276,16 @@ fn open_journal(
             return Err(StorageError::corrupt("checkpoint", 0, finding));
         }
     }
-    beyond(index, end)?;
+    beyond(index, anchored, end)?;
     Ok((heads, scanned.open(Arc::clone(device), options)?))
 }
 
-/// Whether the index proves that the journal lost records. One that cannot say is made anew later.
-fn beyond(index: &Behind, end: End) -> Result<(), StorageError> {
+/// Whether index or anchor prove that the journal lost records. An index that cannot say is made anew later.
+fn beyond(index: &Behind, anchored: Option<Reached>, end: End) -> Result<(), StorageError> {
+    if let Some(seen) = anchored.filter(|seen| seen.position > end.position) {
+        let seen = seen.position;
+        return Err(StorageError::LostRecords { end: end.position, witness: "the anchor", seen });
+    }
     match index.reached() {
         Ok(Some(reached)) if reached.position > end.position => {
             Err(StorageError::LostRecords { end: end.position, witness: "the index", seen: reached.position })
@@ -262,6 +295,27 @@ fn beyond(index: &Behind, end: End) -> Result<(), StorageError> {
 }
 
 impl LocalStorage {
+    /// Sees that the journal is the one that the anchor has seen, and keeps the anchor from now on.
+    fn hold_to(&mut self, anchor: Option<Anchor>, seen: Option<Reached>) -> Result<(), StorageError> {
+        if let Some(seen) = seen
+            && self.journal.chain_up_to(seen.position)? != Some(seen.chain)
+        {
+            let finding = "it has seen another journal: this one is of another store, or was restored since";
+            return Err(StorageError::corrupt("the anchor", 0, finding));
+        }
+        self.anchor = anchor;
+        self.anchored();
+        Ok(())
+    }
+
+    /// Tells the anchor how far the journal has come.
+    fn anchored(&self) {
+        if let Some(anchor) = &self.anchor {
+            let End { position, chain, .. } = self.journal.end();
+            anchor.note(Reached { position, chain });
+        }
+    }
+
     /// Whether there is such a record.
     fn holds(&self, position: Position) -> bool {
         self.journal.holds(position)
@@ -404,6 +458,10 @@ impl Storage for LocalStorage {
         }
         drop(writer);
         self.index.settle()?;
+        if let Some(anchor) = &self.anchor {
+            self.anchored();
+            anchor.end();
+        }
         Ok(())
     }
 }

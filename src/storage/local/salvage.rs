@@ -127,7 +127,7 @@ impl Building {
         }
         let beside = Beside(beside);
         let options = LocalOptions { rebuilding: true, ..LocalOptions::default() };
-        let storage = LocalStorage::open(&beside.0, options)?;
+        let storage = LocalStorage::open(&beside.0, &options)?;
         Ok(Self { storage: Arc::new(storage), beside, to: whole })
     }
 

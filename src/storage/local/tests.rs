@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod differences;
 mod power_cuts;
+mod twins;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ const SMALL: LocalOptions = LocalOptions {
     recent: 4 << 10,
     rebuilding: false,
     index: None,
+    second_journal: None,
+    anchor: None,
 };
 
 pub(super) fn name(text: &str) -> RepositoryName {
@@ -190,14 +193,14 @@ impl Drop for Folder {
 /// Runs a promise over every way to open a store. The closure it gets opens the same store again.
 fn over_every_store(promise: fn(&dyn Fn() -> LocalStorage)) {
     let memory = MemoryDevice::new();
-    promise(&|| LocalStorage::on_device(Arc::new(memory.clone()), Behind::in_memory(), SMALL).unwrap());
+    promise(&|| LocalStorage::on_device(Arc::new(memory.clone()), Behind::in_memory(), &SMALL).unwrap());
     let folder = Folder::new();
     promise(&|| {
         let device = FileDevice::open(&folder.0).unwrap();
-        LocalStorage::on_device(Arc::new(device), Behind::in_memory(), SMALL).unwrap()
+        LocalStorage::on_device(Arc::new(device), Behind::in_memory(), &SMALL).unwrap()
     });
     let folder = Folder::new();
-    promise(&|| LocalStorage::open(&folder.0, SMALL).unwrap());
+    promise(&|| LocalStorage::open(&folder.0, &SMALL).unwrap());
 }
 
 #[test]
@@ -326,7 +329,7 @@ fn what_never_was_is_not_found() {
 #[test]
 fn an_index_that_lost_everything_denies_nothing() {
     let device = MemoryDevice::new();
-    let storage = LocalStorage::on_device(Arc::new(device), Behind::in_memory(), SMALL).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(device), Behind::in_memory(), &SMALL).unwrap();
     let mut author = Author::default();
     let commits = [author.publish("a", 10), author.publish("b", 10)];
     let records: Vec<Record> = commits.iter().map(|commit| commit.record.clone()).collect();
@@ -367,7 +370,7 @@ fn an_index_that_points_elsewhere_is_not_believed() {
 #[test]
 fn an_index_of_another_journal_is_made_anew_and_one_that_saw_more_proves_a_loss() {
     let fill = |device: &MemoryDevice, count: usize, length| {
-        let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), SMALL).unwrap();
+        let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &SMALL).unwrap();
         let mut author = Author::default();
         let records: Vec<Record> = (0..count)
             .map(|_| author.publish("a", length))
@@ -382,12 +385,12 @@ fn an_index_of_another_journal_is_made_anew_and_one_that_saw_more_proves_a_loss(
     let (ours, others) = (MemoryDevice::new(), MemoryDevice::new());
     let (_, records) = fill(&ours, 3, 10);
     let (index, _) = fill(&others, 3, 77);
-    let storage = LocalStorage::on_device(Arc::new(ours.clone()), index, SMALL).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(ours.clone()), index, &SMALL).unwrap();
     holds_exactly(&storage, &records);
     assert_eq!(damages(&storage), []);
     drop(storage);
     let (index, _) = fill(&MemoryDevice::new(), 4, 10);
-    let refused = LocalStorage::on_device(Arc::new(ours), index, SMALL).err();
+    let refused = LocalStorage::on_device(Arc::new(ours), index, &SMALL).err();
     let Some(StorageError::LostRecords { end, witness: "the index", seen }) = refused else {
         panic!("{refused:?}")
     };
@@ -397,7 +400,7 @@ fn an_index_of_another_journal_is_made_anew_and_one_that_saw_more_proves_a_loss(
 #[test]
 fn a_checkpoint_is_written_now_and_then_and_is_what_the_next_open_starts_from() {
     let device = MemoryDevice::new();
-    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), SMALL).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &SMALL).unwrap();
     let mut author = Author::default();
     let mut records = Vec::new();
     while !device.list().unwrap().contains(&"checkpoint".to_owned()) {
@@ -424,24 +427,25 @@ fn a_checkpoint_is_written_now_and_then_and_is_what_the_next_open_starts_from() 
     .unwrap();
     let end = u64::try_from(records.len()).unwrap();
     assert_eq!(read, [end - 1, end]);
-    let storage = LocalStorage::on_device(Arc::new(device), Behind::in_memory(), SMALL).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(device), Behind::in_memory(), &SMALL).unwrap();
     holds_exactly(&storage, &records);
 }
 
 #[test]
 fn a_second_opener_is_told_who_holds_the_folder() {
     let folder = Folder::new();
-    let storage = LocalStorage::open(&folder.0, SMALL).unwrap();
-    let refused = LocalStorage::open(&folder.0, SMALL).err();
+    let storage = LocalStorage::open(&folder.0, &SMALL).unwrap();
+    let refused = LocalStorage::open(&folder.0, &SMALL).err();
     let Some(StorageError::InUse { holder }) = refused else { panic!("{refused:?}") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
     drop(storage);
-    LocalStorage::open(&folder.0, SMALL).unwrap();
+    LocalStorage::open(&folder.0, &SMALL).unwrap();
 }
 
 #[test]
 fn commits_and_reads_from_many_threads_agree() {
-    let storage = LocalStorage::on_device(Arc::new(MemoryDevice::new()), Behind::in_memory(), SMALL).unwrap();
+    let storage =
+        LocalStorage::on_device(Arc::new(MemoryDevice::new()), Behind::in_memory(), &SMALL).unwrap();
     std::thread::scope(|scope| {
         for writer in 0..3 {
             let storage = &storage;

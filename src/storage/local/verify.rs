@@ -101,6 +101,13 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
     ) -> Result<bool, StorageError> {
+        if let Some(twins) = &self.twins {
+            let _alone = self.compacting.lock();
+            twins.heal_segments(&self.journal.followed())?;
+            // The one that is written to is short, and nobody writes to it now.
+            let _no_commits = self.journal.appender();
+            twins.heal_segments(&self.journal.newest())?;
+        }
         let (heads, end, segments) = {
             let _no_commits = self.journal.appender();
             let (end, segments) = self.journal.reached();

@@ -38,6 +38,11 @@ impl Journal {
         all.iter().map(|segment| segment.number).collect()
     }
 
+    /// The number of the segment after those, if there is one.
+    pub(crate) fn newest(&self) -> Vec<u64> {
+        self.table.read().segments.last().map(|segment| segment.number).into_iter().collect()
+    }
+
     /// Writes a segment anew without what `may` be dropped, if that frees a part of it: one of so many. Answers how many
     /// bytes that freed.
     ///

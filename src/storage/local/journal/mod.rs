@@ -19,6 +19,7 @@ mod read;
 mod reserve;
 mod salvage;
 mod segment;
+pub(super) mod twins;
 mod verify;
 mod write;
 

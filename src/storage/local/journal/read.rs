@@ -122,15 +122,8 @@ impl Journal {
     fn try_stored(&self, position: Position) -> Result<StoredRecord, StorageError> {
         let place = self.place(position).ok_or(StorageError::Bug("a position that has no record"))?;
         let source = self.source(place.segment)?;
-        let (frame, header) = source.header(place.offset, position)?;
-        let start = place.offset + frame_length(&frame);
-        let payload = source.read(start, frame.payload_length)?;
-        let name = format!("{} at {}", source.name, place.offset);
-        if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
-            let finding = "a payload that its frame does not name";
-            return Err(StorageError::Corrupt { place: name, repository: Some(header.repository), finding });
-        }
-        StoredRecord::new(header, payload, name)
+        let (_, header, payload) = source.record(place.offset, position)?;
+        StoredRecord::new(header, payload, format!("{} at {}", source.name, place.offset))
     }
 
     fn try_export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError> {
@@ -142,12 +135,7 @@ impl Journal {
                 Some((segment, source)) if segment == place.segment => source,
                 Some(_) | None => self.source(place.segment)?,
             };
-            let (frame, header) = source.header(place.offset, place.position)?;
-            let payload = source.read(place.offset + frame_length(&frame), frame.payload_length)?;
-            if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
-                let finding = "a payload that its frame does not name";
-                return Err(source.corrupt_of(place.offset, header.repository, finding));
-            }
+            let (frame, header, payload) = source.record(place.offset, place.position)?;
             taken = taken.saturating_add(payload.len());
             records.push(Raw { header, payload, dropped: frame.dropped });
             if taken >= bytes {
@@ -231,17 +219,71 @@ impl Journal {
     }
 }
 
-/// Of what stands before the payload.
-fn frame_length(frame: &Frame) -> u64 {
-    FRAME + u64::from(frame.header_length)
+/// Which copy of a file is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Copied {
+    First,
+    Other,
 }
 
 impl Source {
     /// The frame at `offset` and the record header in it, which must be that of `position`.
     fn header(&self, offset: u64, position: Position) -> Result<(Frame, RecordHeader), StorageError> {
+        self.either(|copy| {
+            let (frame, header, bytes) = self.header_in(copy, offset, position)?;
+            Ok(((frame.clone(), header), offset, [frame.encode(), bytes].concat()))
+        })
+    }
+
+    /// The same with the payload.
+    fn record(
+        &self,
+        offset: u64,
+        position: Position,
+    ) -> Result<(Frame, RecordHeader, Vec<u8>), StorageError> {
+        self.either(|copy| {
+            let (frame, header, bytes) = self.header_in(copy, offset, position)?;
+            let start = offset + FRAME + u64::from(frame.header_length);
+            let payload = self.read(copy, start, frame.payload_length)?;
+            if *blake3::hash(&payload).as_bytes() != frame.payload_digest {
+                let finding = "a payload that its frame does not name";
+                return Err(self.corrupt_of(offset, header.repository, finding));
+            }
+            let whole = match copy {
+                Copied::First => Vec::new(),
+                Copied::Other => [&frame.encode()[..], &bytes, &payload].concat(),
+            };
+            Ok(((frame, header, payload), offset, whole))
+        })
+    }
+
+    /// Reads from the first copy; what is damaged there from another one, if there is one, and heals the first with it. `read`
+    /// answers what it read, where, and the bytes.
+    fn either<T>(
+        &self,
+        read: impl Fn(Copied) -> Result<(T, u64, Vec<u8>), StorageError>,
+    ) -> Result<T, StorageError> {
+        let error = match read(Copied::First) {
+            Ok((value, ..)) => return Ok(value),
+            Err(error) => error,
+        };
+        let Ok((value, offset, bytes)) = read(Copied::Other) else { return Err(error) };
+        tracing::warn!(%error, "read from the second journal, and healed with it");
+        if let Err(error) = self.file.heal(offset, &bytes) {
+            tracing::warn!(%error, "what was read from the second journal could not heal the first");
+        }
+        Ok(value)
+    }
+
+    fn header_in(
+        &self,
+        copy: Copied,
+        offset: u64,
+        position: Position,
+    ) -> Result<(Frame, RecordHeader, Vec<u8>), StorageError> {
         let corrupt = |finding| StorageError::corrupt(&self.name, offset, finding);
-        let frame = Frame::decode(&self.read(offset, FRAME)?).ok_or_else(|| corrupt("no frame"))?;
-        let bytes = self.read(offset + FRAME, frame.header_length.into())?;
+        let frame = Frame::decode(&self.read(copy, offset, FRAME)?).ok_or_else(|| corrupt("no frame"))?;
+        let bytes = self.read(copy, offset + FRAME, frame.header_length.into())?;
         if *blake3::hash(&bytes).as_bytes() != frame.header_digest {
             return Err(corrupt("a record header that its frame does not name"));
         }
@@ -250,16 +292,20 @@ impl Source {
         if header.position != position {
             return Err(corrupt("the record of another position"));
         }
-        Ok((frame, header))
+        Ok((frame, header, bytes))
     }
 
-    fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, StorageError> {
+    fn read(&self, copy: Copied, offset: u64, length: u64) -> Result<Vec<u8>, StorageError> {
         let short = || StorageError::corrupt(&self.name, offset, "a frame beyond the end of its file");
         if offset.checked_add(length).is_none_or(|end| end > self.length) {
             return Err(short());
         }
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| short())?];
-        match self.file.read(offset, &mut bytes) {
+        let read = match copy {
+            Copied::First => self.file.read(offset, &mut bytes),
+            Copied::Other => self.file.read_other(offset, &mut bytes).ok_or_else(short)?,
+        };
+        match read {
             Ok(()) => Ok(bytes),
             Err(source) => Err(StorageError::io(format!("reading {}", self.name), source)),
         }

@@ -11,7 +11,7 @@ use crate::storage::{Record, Storage, StorageError};
 use crate::terms::Position;
 
 fn open(device: &CrashDevice) -> Result<LocalStorage, StorageError> {
-    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), SMALL)
+    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &SMALL)
 }
 
 /// A store of several segments, closed or killed.
@@ -145,7 +145,7 @@ fn damage_before_a_later_group_is_refused_and_names_the_repository() {
     // All in one segment, so that nothing but the groups tell.
     let options = crate::storage::local::LocalOptions::default();
     let device = CrashDevice::new();
-    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), options).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &options).unwrap();
     let mut author = Author::default();
     let records: Vec<Record> = ["a", "hit", "c"]
         .into_iter()
@@ -204,7 +204,7 @@ fn a_missing_swapped_or_older_segment_is_refused() {
 fn an_older_copy_of_the_newest_segment_is_refused_by_the_checkpoint() {
     let device = CrashDevice::new();
     let options = crate::storage::local::LocalOptions::default();
-    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), options).unwrap();
+    let storage = LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &options).unwrap();
     let mut author = Author::default();
     committed(&storage, author.publish("a", 10));
     let name = segments(&device).pop().unwrap();

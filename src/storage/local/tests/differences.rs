@@ -6,7 +6,7 @@ use crate::storage::local::journal::{At, Form, encode_payload};
 
 fn open(device: &MemoryDevice, recent: usize) -> LocalStorage {
     let options = LocalOptions { recent, ..SMALL };
-    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), options).unwrap()
+    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &options).unwrap()
 }
 
 /// How each document of a record is stored, and in how many bytes.

@@ -46,7 +46,7 @@ impl Told {
 }
 
 fn open(device: &CrashDevice) -> Result<LocalStorage, StorageError> {
-    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), SMALL)
+    LocalStorage::on_device(Arc::new(device.clone()), Behind::in_memory(), &SMALL)
 }
 
 /// Several repositories, a deletion and a new life, segments that fill up, checkpoints, closes and a kill: until the device

@@ -1,0 +1,353 @@
+//! Two copies of one journal, made the same again: what is damaged or missing in the one is taken from the other, group by
+//! group, and where both are damaged, record by record.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::layout::{ALIGNMENT, GroupHeader, GroupKind};
+use super::segment::{self, FRAME, GROUP_HEADER, SEGMENT_HEADER, SegmentFile, UNFINISHED, frames};
+use crate::storage::StorageError;
+use crate::storage::device::Device;
+
+/// A copy, and what to call it.
+pub(crate) struct Copy<'a> {
+    pub(crate) device: &'a dyn Device,
+    pub(crate) name: &'static str,
+}
+
+/// What was done to make two copies the same.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Healed {
+    /// Files that the one had and the other had not.
+    pub(crate) files: u64,
+    /// Groups that were whole in the one only, or in both together.
+    pub(crate) groups: u64,
+}
+
+/// Copied at once.
+const STEP: u64 = 1 << 20;
+
+/// Makes two copies the same, except for what is damaged in both. Files that are no segments are let be.
+///
+/// # Errors
+/// [`StorageError::Corrupt`] if they are of different journals; [`StorageError::Io`].
+pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageError> {
+    let mut healed = Healed::default();
+    let names = |copy: &Copy<'_>| -> Result<BTreeSet<String>, StorageError> {
+        let failed = |source| StorageError::io(format!("listing {}", copy.name), source);
+        let mut names = BTreeSet::new();
+        for name in copy.device.list().map_err(failed)? {
+            if name.ends_with(UNFINISHED) || name == super::RESERVE {
+                // Made again where it is needed.
+                copy.device.remove(&name).map_err(failed)?;
+            } else if segment::number(&name).is_some() {
+                names.insert(name);
+            }
+        }
+        Ok(names)
+    };
+    let (ours, theirs) = (names(one)?, names(other)?);
+    for name in ours.union(&theirs) {
+        let (here, there) = (ours.contains(name), theirs.contains(name));
+        if here && there {
+            segment(one, other, name, &mut healed)?;
+        } else {
+            let (from, to) = if here { (one, other) } else { (other, one) };
+            copy(from, to, name)?;
+            healed.files += 1;
+        }
+    }
+    Ok(healed)
+}
+
+/// The same for segments that both have, and that nobody writes to meanwhile.
+///
+/// # Errors
+/// As [`heal`].
+pub(crate) fn heal_segments(
+    one: &Copy<'_>,
+    other: &Copy<'_>,
+    numbers: &[u64],
+) -> Result<Healed, StorageError> {
+    let mut healed = Healed::default();
+    for number in numbers {
+        segment(one, other, &segment::name(*number), &mut healed)?;
+    }
+    Ok(healed)
+}
+
+fn io_of(copy: &Copy<'_>, name: &str) -> impl Fn(io::Error) -> StorageError {
+    let doing = format!("healing {name} in {}", copy.name);
+    move |source| StorageError::io(doing.clone(), source)
+}
+
+/// Copies a file beside, and gives it its name once it is durable.
+pub(crate) fn copy(from: &Copy<'_>, to: &Copy<'_>, name: &str) -> Result<(), StorageError> {
+    tracing::warn!(name, from = from.name, to = to.name, "a file of the journal is copied");
+    let (reading, writing) = (io_of(from, name), io_of(to, name));
+    let beside = format!("{name}{UNFINISHED}");
+    match to.device.remove(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(writing(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let source = from.device.open(name).map_err(&reading)?;
+    let target = to.device.create(&beside).map_err(&writing)?;
+    let length = source.length().map_err(&reading)?;
+    ranges(0, length, |offset, buffer| {
+        source.read(offset, buffer).map_err(&reading)?;
+        target.write(offset, buffer).map_err(&writing)
+    })?;
+    target.sync().map_err(&writing)?;
+    to.device.rename(&beside, name).map_err(&writing)?;
+    to.device.sync_folder().map_err(&writing)
+}
+
+fn ranges(
+    start: u64,
+    end: u64,
+    mut each: impl FnMut(u64, &mut [u8]) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let mut offset = start;
+    while offset < end {
+        let count = STEP.min(end - offset);
+        let mut buffer = vec![0; usize::try_from(count).unwrap_or_default()];
+        each(offset, &mut buffer)?;
+        offset += count;
+    }
+    Ok(())
+}
+
+fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) -> Result<(), StorageError> {
+    let Some(number) = segment::number(name) else { return Ok(()) };
+    if same(one, other, name)? {
+        return Ok(());
+    }
+    let opened = |copy: &Copy<'_>| match SegmentFile::open(copy.device, number) {
+        Ok(file) => Ok(Some(file)),
+        Err(StorageError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let (ours, theirs) = match (opened(one)?, opened(other)?) {
+        // Nothing can be told; the journal is refused where it is read.
+        (None, None) => return Ok(()),
+        (Some(_), None) => return copy(one, other, name).map(|()| healed.files += 1),
+        (None, Some(_)) => return copy(other, one, name).map(|()| healed.files += 1),
+        (Some(ours), Some(theirs)) => (ours, theirs),
+    };
+    if ours.digest != theirs.digest {
+        let alike = ours.header.first == theirs.header.first && ours.header.chain == theirs.header.chain;
+        return match (ours.header.is_rewritten(), theirs.header.is_rewritten()) {
+            (true, false) if alike => copy(one, other, name).map(|()| healed.files += 1),
+            (false, true) if alike => copy(other, one, name).map(|()| healed.files += 1),
+            // Both were written anew, one of them again.
+            (true, true) if alike && ours.length <= theirs.length => {
+                copy(one, other, name).map(|()| healed.files += 1)
+            }
+            (true, true) if alike => copy(other, one, name).map(|()| healed.files += 1),
+            _ => Err(StorageError::corrupt(name, 0, "the two journals hold different segments of that name")),
+        };
+    }
+    let pair = Pair { ours, theirs, one, other, name };
+    pair.groups(healed)
+}
+
+/// Whether the bytes of both are the same.
+fn same(one: &Copy<'_>, other: &Copy<'_>, name: &str) -> Result<bool, StorageError> {
+    let (of_one, of_other) = (io_of(one, name), io_of(other, name));
+    let (ours, theirs) =
+        (one.device.open(name).map_err(&of_one)?, other.device.open(name).map_err(&of_other)?);
+    let length = ours.length().map_err(&of_one)?;
+    if length != theirs.length().map_err(&of_other)? {
+        return Ok(false);
+    }
+    let mut same = true;
+    ranges(0, length, |offset, buffer| {
+        let mut theirs_too = vec![0; buffer.len()];
+        // What cannot be read is not the same.
+        same &= ours.read(offset, buffer).is_ok()
+            && theirs.read(offset, &mut theirs_too).is_ok()
+            && *buffer == *theirs_too;
+        Ok(())
+    })?;
+    Ok(same)
+}
+
+/// A segment in both copies, under the same header.
+struct Pair<'a> {
+    ours: SegmentFile,
+    theirs: SegmentFile,
+    one: &'a Copy<'a>,
+    other: &'a Copy<'a>,
+    name: &'a str,
+}
+
+impl Pair<'_> {
+    fn groups(&self, healed: &mut Healed) -> Result<(), StorageError> {
+        let mut offset = SEGMENT_HEADER;
+        let longest = self.ours.length.max(self.theirs.length);
+        while offset < longest {
+            let (ours, theirs) = (readable(&self.ours, offset), readable(&self.theirs, offset));
+            offset = match (ours, theirs) {
+                (Some(ours), Some(theirs)) if ours.check == theirs.check => ours.end,
+                (Some(ours), Some(theirs)) => match (ends(&ours), ends(&theirs)) {
+                    // That something follows was written last, in the place of whatever stood there.
+                    (2, 0..2) => {
+                        self.take(&self.ours, self.one, &self.theirs, self.other, offset..ours.end)?;
+                        ours.end
+                    }
+                    (0..2, 2) => {
+                        self.take(&self.theirs, self.other, &self.ours, self.one, offset..theirs.end)?;
+                        theirs.end
+                    }
+                    _ => {
+                        let finding =
+                            "the two journals hold different groups: they are of different histories";
+                        return Err(self.ours.corrupt(offset, finding));
+                    }
+                },
+                (Some(ours), None) => {
+                    self.take(&self.ours, self.one, &self.theirs, self.other, offset..ours.end)?;
+                    healed.groups += 1;
+                    ours.end
+                }
+                (None, Some(theirs)) => {
+                    self.take(&self.theirs, self.other, &self.ours, self.one, offset..theirs.end)?;
+                    healed.groups += 1;
+                    theirs.end
+                }
+                (None, None) => match self.together(offset)? {
+                    Some(end) => {
+                        healed.groups += 1;
+                        end
+                    }
+                    None => match self.next(offset)? {
+                        Some(next) => next,
+                        None => break,
+                    },
+                },
+            };
+        }
+        self.lengths()?;
+        for (file, copy) in [(&self.ours, self.one), (&self.theirs, self.other)] {
+            file.file.sync().map_err(io_of(copy, self.name))?;
+        }
+        Ok(())
+    }
+
+    /// Copies a range from the one to the other.
+    fn take(
+        &self,
+        from: &SegmentFile,
+        from_copy: &Copy<'_>,
+        to: &SegmentFile,
+        to_copy: &Copy<'_>,
+        range: core::ops::Range<u64>,
+    ) -> Result<(), StorageError> {
+        tracing::warn!(
+            name = self.name,
+            offset = range.start,
+            from = from_copy.name,
+            to = to_copy.name,
+            "a group of the journal is healed"
+        );
+        let (reading, writing) = (io_of(from_copy, self.name), io_of(to_copy, self.name));
+        ranges(range.start, range.end, |offset, buffer| {
+            from.file.read(offset, buffer).map_err(&reading)?;
+            to.file.write(offset, buffer).map_err(&writing)
+        })
+    }
+
+    /// A group that is damaged in both, made whole from what is sound in each. Where it ends.
+    fn together(&self, offset: u64) -> Result<Option<u64>, StorageError> {
+        let header = |file: &SegmentFile| file.group_header(offset).ok().flatten();
+        let Some((header, _)) = header(&self.ours).or_else(|| header(&self.theirs)) else { return Ok(None) };
+        let Some(end) = header.span().and_then(|span| offset.checked_add(span)) else { return Ok(None) };
+        let start = offset + GROUP_HEADER;
+        let body = |file: &SegmentFile| file.read(start, header.body).ok().flatten();
+        let (Some(ours), Some(theirs)) = (body(&self.ours), body(&self.theirs)) else { return Ok(None) };
+        let Some(merged) = merge(&ours, &theirs) else { return Ok(None) };
+        if *blake3::hash(&merged).as_bytes() != header.digest {
+            return Ok(None);
+        }
+        tracing::warn!(
+            name = self.name,
+            offset,
+            "a group of the journal that was damaged in both copies is healed"
+        );
+        let (head, _) = header.encode(&self.ours.key);
+        for (file, copy) in [(&self.ours, self.one), (&self.theirs, self.other)] {
+            let writing = io_of(copy, self.name);
+            file.file.write(offset, &head).map_err(&writing)?;
+            file.file.write(start, &merged).map_err(&writing)?;
+        }
+        Ok(Some(end))
+    }
+
+    /// Where the next group stands in either.
+    fn next(&self, offset: u64) -> Result<Option<u64>, StorageError> {
+        let first = crate::terms::Position::START;
+        let ours = self.ours.next_group(offset + ALIGNMENT, first)?;
+        let theirs = self.theirs.next_group(offset + ALIGNMENT, first)?;
+        Ok(match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        })
+    }
+
+    /// The one that was sealed or followed is shorter, and was so last.
+    fn lengths(&self) -> Result<(), StorageError> {
+        let length = |file: &SegmentFile, copy: &Copy<'_>| file.file.length().map_err(io_of(copy, self.name));
+        let (ours, theirs) = (length(&self.ours, self.one)?, length(&self.theirs, self.other)?);
+        if ours == theirs {
+            return Ok(());
+        }
+        let shortest = ours.min(theirs);
+        // Whatever counts stands before a mark that ends the shorter one, unless that was cut by something else.
+        let last = shortest.checked_sub(GROUP_HEADER).filter(|last| *last >= SEGMENT_HEADER);
+        let marked =
+            last.is_some_and(|last| [&self.ours, &self.theirs].iter().any(|file| is_mark(file, last)));
+        let wanted = if marked { shortest } else { ours.max(theirs) };
+        for (file, copy, length) in [(&self.ours, self.one, ours), (&self.theirs, self.other, theirs)] {
+            if length != wanted {
+                file.file.set_length(wanted).map_err(io_of(copy, self.name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far a group ends its segment: 2 where something follows, 1 where the store was closed, 0 if it does not.
+fn ends(group: &segment::Group) -> u8 {
+    match group.header.kind {
+        GroupKind::Records => 0,
+        GroupKind::Seal => 1,
+        GroupKind::Continued | GroupKind::Rewritten => 2,
+    }
+}
+
+fn is_mark(file: &SegmentFile, offset: u64) -> bool {
+    let header = file.group_header(offset).ok().flatten();
+    header.is_some_and(|(GroupHeader { records, body, .. }, _)| records == 0 && body == 0)
+}
+
+/// A group that can be read and checks.
+fn readable(file: &SegmentFile, offset: u64) -> Option<segment::Group> {
+    file.group(offset).ok().flatten()
+}
+
+/// Frame by frame, what is sound in either.
+fn merge(ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let mut merged = Vec::with_capacity(ours.len());
+    while merged.len() < ours.len() {
+        let sound = [ours, theirs].into_iter().find_map(|body| {
+            let rest = body.get(merged.len()..)?;
+            let framed = frames(rest).next()?.ok()?;
+            let whole = *blake3::hash(framed.header).as_bytes() == framed.frame.header_digest
+                && *blake3::hash(framed.payload).as_bytes() == framed.frame.payload_digest;
+            let length = usize::try_from(FRAME).ok()? + framed.header.len() + framed.payload.len();
+            if whole { rest.get(..length) } else { None }
+        })?;
+        merged.extend(sound);
+    }
+    Some(merged)
+}

@@ -1,0 +1,270 @@
+//! A journal that is kept twice: whatever is damaged or missing in the one comes back from the other. And an anchor, which
+//! finds out that an old copy was put back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tufstore::{Options, StorageError, Store};
+use tufstore_testkit::{NOW, Publisher, copy, digest};
+
+use crate::long;
+use crate::workload::{Everything, WORKLOAD, everything, options};
+
+struct Kept {
+    folder: tempfile::TempDir,
+}
+
+impl Kept {
+    /// A store that went through the workload with a second journal, and was closed.
+    fn new() -> Self {
+        let kept = Self { folder: tempfile::tempdir().unwrap() };
+        let mut store = kept.open().unwrap();
+        for step in &WORKLOAD.steps {
+            step.apply(&store).unwrap();
+            if matches!(step, crate::workload::Step::Reopen) {
+                drop(store);
+                store = kept.open().unwrap();
+            }
+        }
+        store.close().unwrap();
+        drop(store);
+        kept
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn journals(&self) -> [PathBuf; 2] {
+        [self.path("data/journal"), self.path("second")]
+    }
+
+    fn open(&self) -> Result<Store, StorageError> {
+        Store::open(self.path("data"), options().with_second_journal(self.path("second")))
+    }
+
+    /// Opens it, finds everything, and both copies the same afterwards.
+    #[track_caller]
+    fn is_whole(&self, case: &str) {
+        let store = self.open().unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert!(everything(&store) == *WORKLOAD.last(), "{case}");
+        assert_eq!(store.verify(&mut |_| {}).unwrap().findings, [], "{case}");
+        drop(store);
+        let [first, second] = self.journals().map(|folder| segments(&folder));
+        assert!(first == second, "{case}: the copies differ");
+    }
+}
+
+/// Names and bytes of the segments.
+fn segments(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "segment"));
+    paths.sort();
+    let named =
+        paths.into_iter().map(|path| (PathBuf::from(path.file_name().unwrap()), fs::read(&path).unwrap()));
+    named.collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are damaged behind the store's back")]
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are lost behind the store's back")]
+fn remove(path: &Path) {
+    if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+}
+
+fn flipped(bytes: &[u8], offset: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[offset] ^= 1 << (offset % 8);
+    bytes
+}
+
+#[test]
+fn both_copies_are_the_same() {
+    let kept = Kept::new();
+    let [first, second] = kept.journals().map(|folder| segments(&folder));
+    assert!(first.len() > 2 && first == second);
+    kept.is_whole("closed");
+}
+
+#[test]
+fn a_byte_that_is_wrong_in_the_one_comes_back_from_the_other() {
+    let kept = Kept::new();
+    for folder in kept.journals() {
+        for (name, bytes) in segments(&folder) {
+            let step = if long() { 61 } else { 1_777 };
+            for offset in (0..bytes.len()).step_by(step) {
+                write(&folder.join(&name), &flipped(&bytes, offset));
+                kept.is_whole(&format!("{} of {} at {offset}", name.display(), folder.display()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_in_both_comes_back_where_it_is_not_the_same_record() {
+    let kept = Kept::new();
+    let [first, second] = kept.journals();
+    let all = segments(&first);
+    let (name, bytes) = all.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
+    let used = bytes.len() - 200;
+    for (one, other) in [(400, used), (used, 400), (170, used), (used, 260)] {
+        write(&first.join(name), &flipped(bytes, one));
+        write(&second.join(name), &flipped(bytes, other));
+        kept.is_whole(&format!("{one} and {other}"));
+    }
+    // The same byte in both is lost, and refused as ever.
+    for folder in [&first, &second] {
+        write(&folder.join(name), &flipped(bytes, used / 2));
+    }
+    let refused = kept.open().map(|store| store.verify(&mut |_| {}).unwrap().findings.len());
+    assert!(matches!(refused, Err(StorageError::Corrupt { .. }) | Ok(1..)), "{refused:?}");
+}
+
+#[test]
+fn a_file_that_is_missing_cut_short_or_zeros_comes_back_and_so_does_a_whole_folder() {
+    let kept = Kept::new();
+    for folder in kept.journals() {
+        for (name, bytes) in segments(&folder) {
+            let case = format!("{} of {}", name.display(), folder.display());
+            remove(&folder.join(&name));
+            kept.is_whole(&format!("{case} is missing"));
+            for length in [0, 100, bytes.len() / 2, bytes.len() - 1] {
+                write(&folder.join(&name), &bytes[..length]);
+                kept.is_whole(&format!("{case} has {length} bytes"));
+            }
+            write(&folder.join(&name), &vec![0; bytes.len()]);
+            kept.is_whole(&format!("{case} is zeros"));
+        }
+        if folder.join("checkpoint").exists() {
+            write(&folder.join("checkpoint"), b"nothing");
+            kept.is_whole("a checkpoint is damaged");
+            remove(&folder.join("checkpoint"));
+            kept.is_whole("a checkpoint is missing");
+        }
+        remove(&folder);
+        kept.is_whole(&format!("{} is gone", folder.display()));
+    }
+}
+
+#[test]
+fn what_is_read_while_the_store_is_open_is_healed_as_well() {
+    let kept = Kept::new();
+    let store = kept.open().unwrap();
+    let [first, _] = kept.journals();
+    let before = segments(&first);
+    for (name, bytes) in &before {
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[160..end].iter_mut().step_by(50).for_each(|byte| *byte ^= 1);
+        write(&first.join(name), &damaged);
+    }
+    let observed: Everything = everything(&store);
+    assert!(observed == *WORKLOAD.last());
+    assert_eq!(store.scrub(&mut |_| true).unwrap().unwrap().findings.len(), 0);
+    drop(store);
+    kept.is_whole("healed");
+}
+
+#[test]
+fn a_copy_that_was_left_behind_catches_up_and_another_stores_is_refused() {
+    let kept = Kept::new();
+    let store = Store::open(kept.path("data"), options()).unwrap();
+    let mut publisher = Publisher::for_store("example.com/alone", &store);
+    publisher.tag(&[("v1", digest("alone"))]);
+    publisher.publish(&store).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let [first, second] = kept.journals();
+    assert_ne!(segments(&first), segments(&second));
+    let store = kept.open().unwrap();
+    assert!(store.view(&"example.com/alone".parse().unwrap()).unwrap().is_some());
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(segments(&first), segments(&second));
+
+    let other = Kept::new();
+    remove(&second);
+    copy(&other.path("second"), &second);
+    let before = segments(&first);
+    let refused = kept.open().err();
+    assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
+    assert_eq!(segments(&first), before);
+}
+
+#[test]
+fn two_stores_do_not_share_a_second_journal() {
+    let kept = Kept::new();
+    let store = kept.open().unwrap();
+    let other = Options::default().with_second_journal(kept.path("second"));
+    let refused = Store::open(kept.path("another"), other).err();
+    assert!(refused.is_some(), "{refused:?}");
+    drop(store);
+}
+
+fn anchored(data: &Path, anchor: &Path) -> Result<Store, StorageError> {
+    Store::open(data, options().with_anchor(anchor))
+}
+
+#[test]
+fn an_old_copy_of_the_whole_folder_is_found_out_by_the_anchor() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (data, anchor) = (path("data"), path("elsewhere/anchor"));
+    let store = anchored(&data, &anchor).unwrap();
+    let mut publisher = Publisher::for_store("example.com/app", &store);
+    publisher.publish(&store).unwrap();
+    store.close().unwrap();
+    drop(store);
+    copy(&data, &path("old"));
+    let store = anchored(&data, &anchor).unwrap();
+    publisher.tag(&[("v1", digest("new"))]);
+    publisher.publish(&store).unwrap();
+    store.close().unwrap();
+    drop(store);
+    anchored(&data, &anchor).unwrap();
+    let refused = anchored(&path("old"), &anchor).err();
+    assert!(matches!(refused, Some(StorageError::LostRecords { witness: "the anchor", .. })), "{refused:?}");
+    // The old copy itself says nothing.
+    Store::open(path("old"), options()).unwrap();
+
+    // It went on from there, and is as long: another history.
+    let store = Store::open(path("old"), options()).unwrap();
+    store.publish(&"example.com/app".parse().unwrap(), &tufstore::Upload::new(), NOW).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let refused = anchored(&path("old"), &anchor).err();
+    assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
+    // One that is damaged can say nothing, and says so.
+    write(&anchor, b"x");
+    assert!(matches!(anchored(&data, &anchor).err(), Some(StorageError::Corrupt { .. })));
+    remove(&anchor);
+    anchored(&data, &anchor).unwrap();
+    assert!(anchor.exists());
+}
+
+#[test]
+fn the_anchor_follows_a_store_that_is_not_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (data, anchor) = (path("data"), path("anchor"));
+    let store = anchored(&data, &anchor).unwrap();
+    let mut publisher = Publisher::for_store("example.com/app", &store);
+    publisher.publish(&store).unwrap();
+    copy(&data, &path("old"));
+    publisher.tag(&[("v1", digest("new"))]);
+    publisher.publish(&store).unwrap();
+    // Within a second or so.
+    let seen = || fs::read(&anchor).ok().and_then(|bytes| bytes.get(16).copied());
+    for _ in 0..1_000 {
+        if seen() == Some(2) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(seen(), Some(2));
+    let refused = anchored(&path("old"), &anchor).err();
+    assert!(matches!(refused, Some(StorageError::LostRecords { .. })), "{refused:?}");
+}
