@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use tufstore::Options;
 use tufstore::terms::{Position, RepositoryName, RoleName, Sha256, Version};
 
 use crate::exit::Exit;
@@ -73,6 +74,31 @@ pub(crate) struct StoreArg {
     /// The store's folder
     #[arg(long, value_name = "DIR", env = "TUFSTORE_DATA")]
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+}
+
+/// How a store is kept. A server that has it open goes by its own.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "How the store is kept")]
+pub(crate) struct Kept {
+    /// A folder on another disk with a second copy of the journal: what is published is in both before it is acknowledged, and
+    /// either heals the other
+    #[arg(long, value_name = "DIR", env = "TUFSTORE_SECOND_JOURNAL")]
+    pub(crate) second_journal: Option<PathBuf>,
+    /// A small file on other storage that knows how far the store has come: an old copy of the folder is refused by it
+    #[arg(long, value_name = "FILE", env = "TUFSTORE_ANCHOR")]
+    pub(crate) anchor: Option<PathBuf>,
+}
+
+impl Kept {
+    /// With these.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.second_journal.clone_from(&self.second_journal);
+        options.anchor.clone_from(&self.anchor);
+        options
+    }
 }
 
 /// Show what a store does, in some seconds.
@@ -123,6 +149,8 @@ pub(crate) struct Serve {
     /// A file of settings: TOML of tufstore's, or the JSON of a notary-server. Flags and variables stand above it
     #[arg(long, value_name = "FILE", env = "TUFSTORE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
     /// Where to listen [default: 127.0.0.1:4443]
     #[arg(long, value_name = "ADDR", env = "TUFSTORE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
@@ -498,6 +526,8 @@ pub(crate) struct Verify {
     /// The store's folder
     #[arg(long, value_name = "DIR", env = "TUFSTORE_DATA")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
     /// And see that all documents which this file says were acknowledged are there
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tufstore::{IndexKind, Options, StorageError, Store};
 use tufstore_server::admin::{AskError, ConnectError, Connection, Progress, Question};
 
+use crate::args::{Kept, StoreArg};
 use crate::failure::Failure;
 use crate::{clock, output};
 
@@ -22,20 +23,31 @@ pub(crate) enum Reached {
     Server(Mutex<Connection>),
 }
 
-/// Reaches the store in `folder`; a folder that holds none is a mistake of typing and not the beginning of one.
-pub(crate) fn reach(folder: &Path) -> Result<Reached, Failure> {
-    is_store(folder)?;
-    reach_or_make(folder, Options::default())
+/// Reaches a store; a folder that holds none is a mistake of typing and not the beginning of one.
+pub(crate) fn reach(store: &StoreArg) -> Result<Reached, Failure> {
+    reach_in(&store.data, &store.kept)
+}
+
+/// The same for a store in `folder`.
+pub(crate) fn reach_in(folder: &Path, kept: &Kept) -> Result<Reached, Failure> {
+    is_store(folder, kept)?;
+    reach_or_make(folder, kept.options())
 }
 
 /// Opens the store in `folder` here, with another index; a server that has it open keeps it as it is.
-pub(crate) fn open_with_index(folder: &Path, kind: IndexKind) -> Result<Reached, Failure> {
-    is_store(folder)?;
-    Ok(Reached::Folder(open_or_make(folder, Options::default().with_index(kind))?))
+pub(crate) fn open_with_index(store: &StoreArg, kind: IndexKind) -> Result<Reached, Failure> {
+    is_store(&store.data, &store.kept)?;
+    Ok(Reached::Folder(open_or_make(&store.data, store.kept.options().with_index(kind))?))
 }
 
-fn is_store(folder: &Path) -> Result<(), Failure> {
-    if folder.join(JOURNAL).is_dir() { Ok(()) } else { Err(Failure::NoStore { folder: folder.to_owned() }) }
+/// With a second journal, the first may be lost.
+fn is_store(folder: &Path, kept: &Kept) -> Result<(), Failure> {
+    let second = kept.second_journal.as_ref().is_some_and(|second| second.is_dir());
+    if folder.join(JOURNAL).is_dir() || second {
+        Ok(())
+    } else {
+        Err(Failure::NoStore { folder: folder.to_owned() })
+    }
 }
 
 /// Reaches the store in `folder`, or makes one.

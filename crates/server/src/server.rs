@@ -121,7 +121,9 @@ impl Server {
         let listener = listener.with(certificate.clone());
         let memory = u64::try_from(settings.limits.memory_bytes).unwrap_or(u64::MAX);
         let options = Options::default().with_online_keys(keys).with_lifetimes(settings.api.lifetimes);
-        let options = options.with_memory(memory);
+        let mut options = options.with_memory(memory);
+        options.second_journal.clone_from(&settings.second_journal);
+        options.anchor.clone_from(&settings.anchor);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
         // Last: with the store open, what is there is of a server that is gone.

@@ -32,7 +32,7 @@ struct Made {
 /// `tufstore backup`
 pub(crate) fn backup(args: &args::Backup, output: Output) -> Result<(), Failure> {
     let whole = |file: &Path| path::absolute(file).map_err(Failure::file("finding the file"));
-    let store = store::reach(&args.store.data)?;
+    let store = store::reach(&args.store)?;
     let mut along = Vec::new();
     if args.with_master_key {
         along.push((MASTER.to_owned(), Blob(read(&args.store.data.join(MASTER))?.into())));

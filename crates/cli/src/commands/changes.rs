@@ -64,7 +64,7 @@ impl From<ChangeEntry> for ChangeRow {
 /// `tufstore changes`
 pub(crate) fn changes(args: &args::Changes, output: Output) -> Result<(), Failure> {
     let limit = u64::try_from(args.limit).unwrap_or(u64::MAX);
-    let changed = store::reach(&args.store.data)?.ask_once(Changes { after: args.after, limit })?;
+    let changed = store::reach(&args.store)?.ask_once(Changes { after: args.after, limit })?;
     let rows: Vec<_> = changed.changes.into_iter().map(ChangeRow::from).collect();
     let last = rows.last().map_or(args.after, |row| row.position);
     output.list(&rows)?;

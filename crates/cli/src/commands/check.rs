@@ -49,7 +49,7 @@ impl From<Concern> for ConcernRow {
 
 /// `tufstore check`
 pub(crate) fn check(args: &args::Check, output: Output) -> Result<(), Failure> {
-    let store = store::reach(&args.store.data)?;
+    let store = store::reach(&args.store)?;
     let checked = asked(&store, Check { within: args.within.as_secs() })?;
     store.close()?;
     let rows: Vec<_> = checked.concerns.into_iter().map(ConcernRow::from).collect();

@@ -20,7 +20,7 @@ struct Deleted<'a> {
 /// `tufstore delete`
 pub(crate) fn delete(args: &args::Delete, output: Output) -> Result<(), Failure> {
     let repository = &args.repository;
-    let store = store::reach(&args.store.data)?;
+    let store = store::reach(&args.store)?;
     let tags = store.ask(Tags { repository: repository.clone(), role: None })?.len();
     if !args.yes {
         let current = store.ask(Current { repository: repository.clone() })?;

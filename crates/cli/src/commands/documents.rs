@@ -12,7 +12,7 @@ use crate::{args, store};
 pub(crate) fn show(args: &args::Show) -> Result<(), Failure> {
     let (repository, role) = (args.repository.clone(), args.role.clone());
     let question = Show { repository, role, version: args.version, sha256: args.sha256 };
-    output::write(&store::reach(&args.store.data)?.ask_once(question)?.0)
+    output::write(&store::reach(&args.store)?.ask_once(question)?.0)
 }
 
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ impl From<DocumentEntry> for DocumentRow {
 /// `tufstore history`
 pub(crate) fn history(args: &args::History, output: Output) -> Result<(), Failure> {
     let question = History { repository: args.repository.clone() };
-    let entries = store::reach(&args.store.data)?.ask_once(question)?;
+    let entries = store::reach(&args.store)?.ask_once(question)?;
     let wanted =
         entries.into_iter().filter(|entry| args.role.as_ref().is_none_or(|role| entry.role == *role));
     output.list(&wanted.map(DocumentRow::from).collect::<Vec<_>>())

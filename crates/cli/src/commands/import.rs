@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use tufstore::CompleteSet;
 use tufstore::terms::{Position, RepositoryName, Revision, RoleName, Sha256, Version};
-use tufstore::{CompleteSet, Options};
 use tufstore_server::admin::{self, Blob, Kind, Mirror, ReceiptEntry, Refusal};
 
 use crate::args;
@@ -101,7 +101,7 @@ pub(crate) fn import(args: &args::Import, output: Output) -> Result<(), Failure>
     let mut sets = Vec::new();
     let mut refusals = Vec::new();
     if folder.timestamps().next().is_some() {
-        let store = store::reach_or_make(&args.store.data, Options::default())?;
+        let store = store::reach_or_make(&args.store.data, args.store.kept.options())?;
         let all = u64::try_from(folder.timestamps().count()).unwrap_or(u64::MAX);
         let bar = output::bar("importing", all);
         for timestamp in folder.timestamps() {

@@ -24,8 +24,7 @@ struct Answer<'a> {
 pub(crate) fn lookup(args: &args::Lookup, output: Output) -> Result<(), Failure> {
     let (repository, tag) = (&args.repository, args.tag.as_str());
     let question = Lookup { repository: repository.clone(), tag: tag.to_owned() };
-    let FoundTag { sha256, length, role, fresh_until, .. } =
-        store::reach(&args.store.data)?.ask_once(question)?;
+    let FoundTag { sha256, length, role, fresh_until, .. } = store::reach(&args.store)?.ask_once(question)?;
     let text = format!("sha256:{sha256} {length} {role}");
     output.result(&Answer { repository, tag, sha256, length, role, fresh_until }, text)
 }
@@ -60,6 +59,6 @@ impl From<TagEntry> for TagRow {
 /// `tufstore tags`
 pub(crate) fn tags(args: &args::Tags, output: Output) -> Result<(), Failure> {
     let question = Tags { repository: args.repository.clone(), role: args.role.clone() };
-    let tags = store::reach(&args.store.data)?.ask_once(question)?;
+    let tags = store::reach(&args.store)?.ask_once(question)?;
     output.list(&tags.into_iter().map(TagRow::from).collect::<Vec<_>>())
 }

@@ -26,8 +26,8 @@ struct Reindexed {
 pub(crate) fn reindex(args: &args::Reindex, output: Output) -> Result<(), Failure> {
     let watch = Stopwatch::start();
     let store = match args.index {
-        Some(kind) => store::open_with_index(&args.store.data, kind.into())?,
-        None => store::reach(&args.store.data)?,
+        Some(kind) => store::open_with_index(&args.store, kind.into())?,
+        None => store::reach(&args.store)?,
     };
     let records = asked(&store, Reindex {})?.records;
     store.close()?;
@@ -65,7 +65,7 @@ struct Serving {
 
 /// `tufstore status`
 pub(crate) fn status(args: &args::Status, output: Output) -> Result<(), Failure> {
-    let store = store::reach(&args.store.data)?;
+    let store = store::reach(&args.store)?;
     let status = store.ask(Status {})?;
     let server = match &store {
         Reached::Folder(_) => None,
@@ -104,7 +104,7 @@ struct Collected {
 
 /// `tufstore collect`
 pub(crate) fn collect(args: &args::Collect, output: Output) -> Result<(), Failure> {
-    let store = store::reach(&args.store.data)?;
+    let store = store::reach(&args.store)?;
     let versions = if args.deleted_only { u64::MAX } else { args.versions };
     let collected = asked(&store, Collect { versions, age: args.age.as_secs(), worth: args.worth })?;
     let journal_bytes = store.ask(Status {})?.journal_bytes;
@@ -153,7 +153,7 @@ struct FindingRow {
 pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure> {
     let folder = args.folder.as_ref().or(args.data.as_ref()).cloned().unwrap_or_default();
     let acknowledged = args.acks.as_deref().map(acks::read).transpose()?;
-    checked(&folder, output, |store| {
+    checked(&folder, &args.kept, output, |store| {
         let mut verified = Verified::from(asked(store, Verify {})?);
         if let Some(acknowledged) = acknowledged {
             verified.hold(store, acknowledged)?;
@@ -164,7 +164,7 @@ pub(crate) fn verify(args: &args::Verify, output: Output) -> Result<(), Failure>
 
 /// `tufstore scrub`
 pub(crate) fn scrub(args: &args::Scrub, output: Output) -> Result<(), Failure> {
-    checked(&args.store.data, output, |store| {
+    checked(&args.store.data, &args.store.kept, output, |store| {
         let report = asked(store, Scrub {})?;
         // Of the rest, a scrub knows nothing.
         Ok(Verified { repositories: store.ask(Status {})?.repositories, ..Verified::from(report) })
@@ -174,10 +174,11 @@ pub(crate) fn scrub(args: &args::Scrub, output: Output) -> Result<(), Failure> {
 /// Shows what a check of a whole store says.
 fn checked(
     folder: &Path,
+    kept: &args::Kept,
     output: Output,
     check: impl FnOnce(&Reached) -> Result<Verified, Failure>,
 ) -> Result<(), Failure> {
-    let verified = match store::reach(folder) {
+    let verified = match store::reach_in(folder, kept) {
         Ok(store) => {
             let verified = check(&store)?;
             // Whether it can be closed cleanly says nothing about what was found.

@@ -2,7 +2,6 @@
 
 use parking_lot::Mutex;
 use serde::Serialize;
-use tufstore::Options;
 use tufstore_server::admin::Status;
 
 use crate::clock::Stopwatch;
@@ -33,7 +32,7 @@ pub(crate) fn replay(args: &args::Replay, output: Output) -> Result<(), Failure>
     let plan = Plan::read(TraceReader::open(&args.trace)?)?;
     let keys = KeysFolder::named_or_beside(args.keys.as_deref(), data)?;
     let acks = args.acks.as_deref().map(acks::append_to).transpose()?.map(Mutex::new);
-    let store = store::reach_or_make(data, Options::default().with_online_keys(keys.online()?))?;
+    let store = store::reach_or_make(data, args.store.kept.options().with_online_keys(keys.online()?))?;
 
     let publications = plan.publications();
     let (watch, bar) = (Stopwatch::start(), output::bar("publishing", publications));

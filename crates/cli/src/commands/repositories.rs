@@ -50,6 +50,6 @@ impl From<RepositoryEntry> for RepositoryRow {
 
 /// `tufstore repositories`
 pub(crate) fn repositories(args: &args::Repositories, output: Output) -> Result<(), Failure> {
-    let entries = store::reach(&args.store.data)?.ask_once(Repositories {})?;
+    let entries = store::reach(&args.store)?.ask_once(Repositories {})?;
     output.list(&entries.into_iter().map(RepositoryRow::from).collect::<Vec<_>>())
 }

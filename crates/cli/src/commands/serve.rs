@@ -203,6 +203,8 @@ fn given(args: &args::Serve) -> Given {
     let passphrase = passphrase.filter(|_| args.passphrase_file.is_none() && args.key_file.is_none());
     Given {
         data: args.data.clone(),
+        second_journal: args.kept.second_journal.clone(),
+        anchor: args.kept.anchor.clone(),
         listen: args.listen,
         insecure_open: args.insecure_open.then_some(true),
         tls: GivenTls {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde::Serialize;
-use tufstore::Options;
 use tufstore::crypto::sha256;
 use tufstore::terms::{RepositoryName, RoleName, Version};
 use tufstore_client::Author;
@@ -53,7 +52,8 @@ struct Work<'a> {
 pub(crate) fn stress(args: &args::Stress, output: Output) -> Result<(), Failure> {
     let keys = KeysFolder::named_or_beside(args.keys.as_deref(), &args.store.data)?;
     let acks = args.acks.as_deref().map(acks::append_to).transpose()?;
-    let store = store::reach_or_make(&args.store.data, Options::default().with_online_keys(keys.online()?))?;
+    let store =
+        store::reach_or_make(&args.store.data, args.store.kept.options().with_online_keys(keys.online()?))?;
     let time = Duration::from_secs(args.seconds);
     let work = Work {
         authors: Authors { store: &store, keys: &keys },

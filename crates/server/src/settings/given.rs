@@ -13,6 +13,10 @@ use serde::Deserialize;
 pub struct Given {
     /// See [`super::Settings::data`].
     pub data: Option<PathBuf>,
+    /// See [`super::Settings::second_journal`].
+    pub second_journal: Option<PathBuf>,
+    /// See [`super::Settings::anchor`].
+    pub anchor: Option<PathBuf>,
     /// See [`super::Settings::listen`].
     pub listen: Option<SocketAddr>,
     /// See [`super::Settings::insecure_open`].
@@ -243,6 +247,8 @@ impl Given {
     pub fn or(self, others: Self) -> Self {
         Self {
             data: self.data.or(others.data),
+            second_journal: self.second_journal.or(others.second_journal),
+            anchor: self.anchor.or(others.anchor),
             listen: self.listen.or(others.listen),
             insecure_open: self.insecure_open.or(others.insecure_open),
             tls: self.tls.or(others.tls),
@@ -260,6 +266,8 @@ impl Given {
     pub(super) fn relative_to(mut self, folder: &Path) -> Self {
         let paths = [
             &mut self.data,
+            &mut self.second_journal,
+            &mut self.anchor,
             &mut self.tls.certificate,
             &mut self.tls.key,
             &mut self.tls.client_ca,

@@ -35,6 +35,10 @@ pub struct Settings {
     pub limits: ServerLimits,
     /// What the API answers by.
     pub api: ApiSettings,
+    /// A folder on another disk with a second copy of the journal.
+    pub second_journal: Option<PathBuf>,
+    /// A file on other storage that knows how far the store has come.
+    pub anchor: Option<PathBuf>,
     /// What the server does for the store by itself.
     pub maintenance: Maintenance,
     /// What is logged, which is up to whoever installs a subscriber for it.
@@ -52,6 +56,8 @@ impl Settings {
             keys: Keys::default(),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
+            second_journal: None,
+            anchor: None,
             maintenance: Maintenance::default(),
             log: Log::default(),
         }
@@ -107,6 +113,8 @@ impl Settings {
         if limits.bodies_bytes < limits.body_bytes {
             return Err(SettingsError::Bodies { one: limits.body_bytes, all: limits.bodies_bytes });
         }
+        settings.second_journal = given.second_journal;
+        settings.anchor = given.anchor;
         settings.maintenance = maintenance(&given.maintenance);
         set(&mut settings.log.level, given.log.level);
         set(&mut settings.log.format, given.log.format);

@@ -1,0 +1,64 @@
+//! `--second-journal` and `--anchor`, as an operator has them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+mod serving;
+
+use std::fs;
+use std::path::Path;
+
+use common::{now, run, text};
+use serving::Server;
+use tufstore_testkit::copy;
+
+const NAME: &str = "reg.example.com/app";
+
+fn lose(folder: &str) {
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_store_opens_with_either_of_its_journals_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let [data, second, acks] = ["data", "second", "acks"].map(path);
+    let kept = ["--second-journal", &second];
+    let stress = ["stress", "--data", &data, "--acks", &acks, "--seconds", "60", "--publications", "20"];
+    let verify = ["verify", &data, "--acks", &acks];
+    run(&[&stress[..], &kept[..]].concat()).ok();
+    for lost in [&format!("{data}/journal"), &second, &format!("{data}/index")] {
+        lose(lost);
+        run(&[&verify[..], &kept[..]].concat()).ok();
+        run(&[&stress[..], &kept[..]].concat()).ok();
+        run(&[&verify[..], &kept[..]].concat()).ok();
+    }
+    // The second one alone is a whole journal.
+    run(&["verify", &data, "--acks", &acks]).ok();
+}
+
+#[test]
+fn a_server_keeps_its_journal_twice_and_its_anchor_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let [data, second, anchor] = ["data", "second", "elsewhere/anchor"].map(path);
+    let more = ["--no-tls", "--second-journal", &second, "--anchor", &anchor];
+    let server = Server::start(Path::new(&data), &more);
+    let author = serving::publish_tag(&server, serving::author(&server, NAME, now()), "v1", now());
+    assert!(server.stop().success());
+    copy(Path::new(&data), &folder.path().join("old"));
+    copy(Path::new(&second), &folder.path().join("old second"));
+    let server = Server::start(Path::new(&data), &more);
+    serving::publish_tag(&server, author, "v2", now());
+    assert!(server.stop().success());
+    lose(&format!("{data}/journal"));
+    let server = Server::start(Path::new(&data), &more);
+    assert_eq!(server.get(&format!("/v2/{NAME}/_trust/tuf/targets.json")).status, 200);
+    assert!(server.stop().success());
+
+    let [old, old_second] = ["old", "old second"].map(path);
+    let old = ["lookup", NAME, "v1", "--data", &old, "--second-journal", &old_second, "--anchor", &anchor];
+    let refused = run(&old);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.stderr.contains("the anchor"), "{refused:?}");
+}
