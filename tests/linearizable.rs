@@ -24,30 +24,30 @@ const TAG: &str = "latest";
 const THREADS: usize = 4;
 const CALLS: usize = 7;
 
-/// What a thread did, and what came of it; `None` until it is known.
+/// What a thread did, and what came of it.
 #[derive(Clone, Debug)]
 enum Operation {
     /// The first publication of a life, of targets version 1.
     Create {
         value: Sha256,
-        taken: Option<bool>,
+        taken: bool,
     },
     /// A later version of the targets.
     Publish {
         version: u64,
         value: Sha256,
-        taken: Option<bool>,
+        taken: bool,
     },
     Delete {
-        found: Option<bool>,
+        found: bool,
     },
-    /// What the tag stands for; `None` inside if the repository does not live.
+    /// What the tag stands for; none if the repository does not live.
     Lookup {
-        answer: Option<Option<Sha256>>,
+        answer: Option<Sha256>,
     },
     /// Incarnation, version of the targets, and what the tag stands for.
     View {
-        answer: Option<Option<(u64, u64, Sha256)>>,
+        answer: Option<(u64, u64, Sha256)>,
     },
 }
 
@@ -65,20 +65,18 @@ impl Specification for Repository {
     fn apply(operation: &Operation, (lives, living): &Self::State) -> (bool, Self::State) {
         let same = (*lives, *living);
         match operation {
-            Operation::Create { value, taken: Some(true) } => {
-                (living.is_none(), (lives + 1, Some((1, *value))))
-            }
+            Operation::Create { value, taken: true } => (living.is_none(), (lives + 1, Some((1, *value)))),
             // It was made for one life; of which, it does not say.
             Operation::Create { .. } => (true, same),
             Operation::Publish { version, value, taken } => {
                 let follows = living.is_some_and(|(newest, _)| *version > newest);
                 let next = if follows { (*lives, Some((*version, *value))) } else { same };
-                (*taken == Some(follows), next)
+                (*taken == follows, next)
             }
-            Operation::Delete { found } => (*found == Some(living.is_some()), (*lives, None)),
-            Operation::Lookup { answer } => (*answer == Some(living.map(|(_, value)| value)), same),
+            Operation::Delete { found } => (*found == living.is_some(), (*lives, None)),
+            Operation::Lookup { answer } => (*answer == living.map(|(_, value)| value), same),
             Operation::View { answer } => {
-                (*answer == Some(living.map(|(version, value)| (*lives, version, value))), same)
+                (*answer == living.map(|(version, value)| (*lives, version, value)), same)
             }
         }
     }
@@ -121,7 +119,7 @@ fn work(store: &Store, seed: u64, clock: &AtomicU64, values: &AtomicU64) -> Call
                     publisher.tag(&[(TAG, value(number))]);
                     let upload = publisher.first_upload();
                     let begun = tick();
-                    let taken = Some(taken(store.publish(&name(), &upload, NOW), true));
+                    let taken = taken(store.publish(&name(), &upload, NOW), true);
                     (begun, tick(), Operation::Create { value: value(number), taken })
                 }
                 Some(view) => {
@@ -131,13 +129,13 @@ fn work(store: &Store, seed: u64, clock: &AtomicU64, values: &AtomicU64) -> Call
                     let signed = author.sign(NOW).unwrap();
                     let version = signed.next.version(&RoleName::Targets).unwrap().get();
                     let begun = tick();
-                    let taken = Some(taken(store.publish(&name(), &signed.upload, NOW), false));
+                    let taken = taken(store.publish(&name(), &signed.upload, NOW), false);
                     (begun, tick(), Operation::Publish { version, value: value(number), taken })
                 }
             },
             4 => {
                 let begun = tick();
-                let found = Some(store.delete(&name(), NOW).unwrap().is_some());
+                let found = store.delete(&name(), NOW).unwrap().is_some();
                 (begun, tick(), Operation::Delete { found })
             }
             5..8 => {
@@ -145,9 +143,9 @@ fn work(store: &Store, seed: u64, clock: &AtomicU64, values: &AtomicU64) -> Call
                 let answer = match store.lookup(NAME, TAG, NOW).unwrap() {
                     Lookup::Found(found) => Some(found.target.sha256),
                     Lookup::NoSuchRepository => None,
-                    other => panic!("{other:?}"),
+                    other @ (Lookup::NoSuchTag | Lookup::Expired { .. }) => panic!("{other:?}"),
                 };
-                (begun, tick(), Operation::Lookup { answer: Some(answer) })
+                (begun, tick(), Operation::Lookup { answer })
             }
             8 => {
                 let begun = tick();
@@ -158,7 +156,7 @@ fn work(store: &Store, seed: u64, clock: &AtomicU64, values: &AtomicU64) -> Call
                     let version = view.document(&RoleName::Targets).unwrap().version();
                     (view.incarnation().get(), version.get(), found.target.sha256)
                 });
-                (begun, ended, Operation::View { answer: Some(answer) })
+                (begun, ended, Operation::View { answer })
             }
             _ => {
                 // Nobody may notice.
@@ -217,10 +215,10 @@ fn every_recorded_history_has_an_order() {
         assert!(is_linearizable(&calls), "seed {seed}: {calls:#?}");
         for (_, _, operation) in calls.iter().flatten() {
             let kind = match operation {
-                Operation::Create { taken: Some(true), .. } => "created",
-                Operation::Publish { taken: Some(true), .. } => "published",
+                Operation::Create { taken: true, .. } => "created",
+                Operation::Publish { taken: true, .. } => "published",
                 Operation::Publish { .. } => "came second",
-                Operation::Delete { found: Some(true) } => "deleted",
+                Operation::Delete { found: true } => "deleted",
                 Operation::Create { .. } | Operation::Delete { .. } => "in vain",
                 Operation::Lookup { .. } | Operation::View { .. } => "read",
             };
@@ -236,20 +234,20 @@ fn every_recorded_history_has_an_order() {
 #[test]
 fn a_history_without_an_order_is_found_out() {
     let [one, two] = [value(1), value(2)];
-    let create = (0, 1, Operation::Create { value: one, taken: Some(true) });
-    let publish = (2, 3, Operation::Publish { version: 2, value: two, taken: Some(true) });
-    let lookup = |begun, value| (begun, begun + 1, Operation::Lookup { answer: Some(value) });
+    let create = (0, 1, Operation::Create { value: one, taken: true });
+    let publish = (2, 3, Operation::Publish { version: 2, value: two, taken: true });
+    let lookup = |begun, value| (begun, begun + 1, Operation::Lookup { answer: value });
     let first = vec![create.clone(), publish.clone()];
     assert!(is_linearizable(&[first.clone(), vec![lookup(4, Some(two))]]));
     // Older than what was acknowledged before.
     assert!(!is_linearizable(&[first.clone(), vec![lookup(4, Some(one))]]));
     assert!(!is_linearizable(&[first.clone(), vec![lookup(4, None)]]));
     // Two take the same version.
-    let also = (2, 3, Operation::Publish { version: 2, value: one, taken: Some(true) });
+    let also = (2, 3, Operation::Publish { version: 2, value: one, taken: true });
     assert!(!is_linearizable(&[first.clone(), vec![also]]));
     // One is refused that came first.
-    let refused = (2, 3, Operation::Publish { version: 3, value: one, taken: Some(false) });
+    let refused = (2, 3, Operation::Publish { version: 3, value: one, taken: false });
     assert!(!is_linearizable(&[vec![create], vec![refused]]));
-    let deleted = (4, 5, Operation::Delete { found: Some(true) });
+    let deleted = (4, 5, Operation::Delete { found: true });
     assert!(!is_linearizable(&[[first, vec![deleted]].concat(), vec![lookup(6, Some(two))]]));
 }
