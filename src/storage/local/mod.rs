@@ -151,13 +151,7 @@ impl LocalStorage {
         storage.locks = locks;
         storage.twins = twins;
         storage.hold_to(anchor, seen)?;
-        match storage.catch_up() {
-            Err(StorageError::Index { reason }) => {
-                tracing::warn!(reason, "the index cannot be written and is made anew");
-                storage.rebuild_index(&storage.journal.appender(), &mut |_, _| {})?;
-            }
-            caught_up => caught_up?,
-        }
+        storage.bring_index_up()?;
         Ok(storage)
     }
 
@@ -170,8 +164,8 @@ impl LocalStorage {
         index: Behind,
         options: &LocalOptions,
     ) -> Result<Self, StorageError> {
-        let storage = Self::assemble(device, index, options, None)?;
-        storage.catch_up()?;
+        let mut storage = Self::assemble(device, index, options, None)?;
+        storage.bring_index_up()?;
         Ok(storage)
     }
 
@@ -213,6 +207,25 @@ impl LocalStorage {
             twins: None,
             locks: Vec::new(),
         })
+    }
+
+    /// Brings the index to the journal's end; one that cannot be written is made anew, and where that fails, held in memory.
+    fn bring_index_up(&mut self) -> Result<(), StorageError> {
+        let failed = match self.catch_up() {
+            Err(StorageError::Index { reason }) => reason,
+            caught_up => return caught_up,
+        };
+        tracing::warn!(reason = failed, "the index cannot be written and is made anew");
+        let failed = match self.rebuild_index(&self.journal.appender(), &mut |_, _| {}) {
+            Err(StorageError::Index { reason }) => reason,
+            rebuilt => return rebuilt,
+        };
+        tracing::error!(
+            reason = failed,
+            "the index cannot be made anew, and is held in memory until the store is opened again"
+        );
+        self.index = Behind::in_memory();
+        self.rebuild_index(&self.journal.appender(), &mut |_, _| {})
     }
 
     /// The caller holds the journal's writer, so that heads and journal agree.

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod differences;
+mod indexes;
 mod power_cuts;
 mod twins;
 

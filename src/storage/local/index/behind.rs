@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::impatient::{Impatient, Patience};
 use super::memory::MemoryIndex;
 use super::place::{IndexKind, discard};
 use super::prebuilt::{PrebuiltRows, hash_key, keep_hash_key};
@@ -66,6 +67,13 @@ impl Behind {
 
     /// On any index.
     pub(crate) fn on(index: Arc<dyn Index>) -> Self {
+        Self::waiting(index, Patience::default())
+    }
+
+    /// The same, waiting so long for one that may hang.
+    pub(crate) fn waiting(index: Arc<dyn Index>, patience: Patience) -> Self {
+        let index: Arc<dyn Index> =
+            if index.may_hang() { Arc::new(Impatient::new(index, patience)) } else { index };
         let hash_key = hash_key(&*index);
         let prebuilt = PrebuiltRows::on(Arc::clone(&index));
         let shared = Arc::new(Shared::new(index));

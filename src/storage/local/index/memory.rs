@@ -108,4 +108,8 @@ impl Index for MemoryIndex {
     fn size(&self) -> Result<u64, IndexError> {
         Ok(0)
     }
+
+    fn may_hang(&self) -> bool {
+        false
+    }
 }

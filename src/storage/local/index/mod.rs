@@ -7,6 +7,7 @@
 mod behind;
 #[cfg(any(feature = "sled", feature = "redb"))]
 mod encoding;
+mod impatient;
 mod memory;
 mod place;
 mod prebuilt;
@@ -17,6 +18,8 @@ mod sled;
 
 pub(crate) use behind::Behind;
 pub use place::IndexKind;
+#[cfg(test)]
+pub(crate) use {impatient::Patience, memory::MemoryIndex};
 
 use prebuilt::Rows;
 
@@ -121,6 +124,9 @@ pub(crate) enum IndexError {
     /// Its file or folder could not be replaced or measured.
     #[error("the index's files cannot be replaced")]
     Folder(#[from] std::sync::Arc<std::io::Error>),
+    /// It did not answer in time.
+    #[error("the index hangs")]
+    Hangs,
     /// An earlier write failed; the index stands still until it is made anew.
     #[error("an earlier write to the index failed")]
     StandsStill,
@@ -191,6 +197,11 @@ pub(crate) trait Index: Send + Sync + 'static {
 
     /// Bytes on disk.
     fn size(&self) -> Result<u64, IndexError>;
+
+    /// Whether it could hang otherwise than because its disk does. Asking one that could takes some microseconds more.
+    fn may_hang(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

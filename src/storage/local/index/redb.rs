@@ -223,4 +223,8 @@ impl Index for RedbIndex {
     fn size(&self) -> Result<u64, IndexError> {
         place::bytes(&self.file)
     }
+
+    fn may_hang(&self) -> bool {
+        false
+    }
 }
