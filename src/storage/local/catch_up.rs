@@ -49,6 +49,12 @@ impl LocalStorage {
         Ok(self.index.settle()?)
     }
 
+    /// Whether the life of a record is the present one of its repository. Of others nobody asks: they take no room.
+    fn may_live(&self, header: &RecordHeader) -> bool {
+        let head = self.heads.get(&header.repository);
+        head.is_none_or(|head| head.incarnation == header.incarnation && !head.deleted)
+    }
+
     fn note_after(
         &self,
         _writer: &Appender<'_>,
@@ -61,7 +67,8 @@ impl LocalStorage {
             let Some((newest, chain)) = headers.last() else { return Ok(()) };
             after = newest.position;
             let reached = Reached { position: after, chain: *chain };
-            self.index.note(headers.iter().flat_map(|(header, _)| entries(header)).collect(), reached);
+            let living = headers.iter().filter(|(header, _)| self.may_live(header));
+            self.index.note(living.flat_map(|(header, _)| entries(header)).collect(), reached);
             progress(after.get(), end);
         }
     }

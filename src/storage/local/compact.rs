@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use crate::storage::local::LocalStorage;
 use crate::storage::local::delta::Reader;
@@ -25,7 +26,7 @@ impl LocalStorage {
         Ok(all)
     }
 
-    /// One run at a time. On a full disk the segments of which least is left go first, as each makes room for the next.
+    /// One run at a time. Where a full disk leaves no room, the index makes way, and is made anew afterwards.
     pub(super) fn compact_segments(
         &self,
         may: &dyn Fn(&RecordHeader) -> Discard,
@@ -33,6 +34,32 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
         let _alone = self.compacting.lock();
+        match self.compact_all(may, part, progress) {
+            Err(error) if error.is_full_disk() => {}
+            done => return done,
+        }
+        tracing::warn!("the disk is full: the index makes way, and is made anew afterwards");
+        // Until then nobody makes it anew, and nobody believes it.
+        self.distrusted.store(true, Ordering::Release);
+        if let Err(error) = self.index.clear() {
+            tracing::warn!(%error, "the index could not make way");
+        }
+        let compacted = self.compact_all(may, part, progress);
+        let writer = self.journal.appender();
+        match self.rebuild_index(&writer, &mut |_, _| {}) {
+            Ok(()) => self.distrusted.store(false, Ordering::Release),
+            Err(error) => tracing::warn!(%error, "the index is made anew when the store is opened again"),
+        }
+        compacted
+    }
+
+    /// On a full disk, what is short goes first, as each makes room for the next.
+    fn compact_all(
+        &self,
+        may: &dyn Fn(&RecordHeader) -> Discard,
+        part: u64,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<u64, StorageError> {
         self.journal.settle_names()?;
         if self.journal.should_rotate(may)? {
             self.journal.appender().rotate()?;
@@ -63,6 +90,7 @@ impl LocalStorage {
                 self.checkpoint_after(freed)?;
                 return Err(error);
             }
+            again.sort_by_key(|number| self.journal.bytes_of(*number));
             left = again;
         }
         progress(all, all);

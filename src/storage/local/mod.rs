@@ -467,10 +467,18 @@ impl Storage for LocalStorage {
         let end = self.journal.end().position;
         let checkpointed = self.checkpointed.lock().position;
         if checkpointed != Some(end) && (end != Position::START || checkpointed.is_some()) {
-            self.write_checkpoint(writer.bytes())?;
+            match self.write_checkpoint(writer.bytes()) {
+                Err(error) if error.is_full_disk() => {
+                    tracing::warn!(%error, "no checkpoint on a full disk; opening will take longer");
+                }
+                written => written?,
+            }
         }
         drop(writer);
-        self.index.settle()?;
+        if let Err(error) = self.index.settle() {
+            // Nothing is lost: it is brought up to date at the next open.
+            tracing::warn!(%error, "the index could not be written to its end");
+        }
         if let Some(anchor) = &self.anchor {
             self.anchored();
             anchor.end();

@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::storage::local::delta::{Lineage, Reader, Recent, numbers};
 use crate::storage::local::heads::Heads;
-use crate::storage::local::index::Row;
+use crate::storage::local::index::{Life, Row};
 use crate::storage::local::journal::{Check, Journal, StoredRecord};
 use crate::storage::local::{LocalStorage, catch_up};
 use crate::storage::{Damage, Head, StorageError};
@@ -12,7 +12,9 @@ use crate::terms::{Position, RepositoryName};
 /// What has been read so far.
 struct Tally<'a> {
     heads: Heads,
+    /// What the index should hold: the documents of lives that go on.
     indexed: Bag,
+    living: &'a HashSet<[u8; 24]>,
     journal: &'a Journal,
     /// So that a document is not made anew for each that stands on it.
     recent: Recent,
@@ -41,7 +43,11 @@ impl Check for Tally<'_> {
                 finding: finding.to_owned(),
             });
         }
-        catch_up::entries(header).for_each(|entry| self.indexed.add(&Row::of(&entry)));
+        for row in catch_up::entries(header).map(|entry| Row::of(&entry)) {
+            if self.living.contains(&row.life) {
+                self.indexed.add(&row);
+            }
+        }
         if self.documents(&record).is_err() {
             // What it stands on may have been dropped together with it since it was read.
             let position = header.position;
@@ -113,9 +119,14 @@ impl LocalStorage {
             let (end, segments) = self.journal.reached();
             (self.heads.all(), end, segments)
         };
+        let lives = heads.iter().filter(|(_, head)| !head.deleted);
+        let living: HashSet<_> = lives
+            .map(|(repository, head)| Life { repository, incarnation: head.incarnation }.hash())
+            .collect();
         let mut tally = Tally {
             heads: Heads::new([]),
             indexed: Bag::default(),
+            living: &living,
             journal: &self.journal,
             recent: Recent::new(self.recent.most()),
             damaged: false,
@@ -128,15 +139,22 @@ impl LocalStorage {
         // Against a damaged journal neither heads nor index can be compared.
         if !tally.damaged {
             compare_heads(heads, &tally.heads, tally.report);
-            self.compare_index(end.position, tally.indexed, tally.report);
+            let indexed = tally.indexed;
+            self.compare_index(end.position, indexed, &living, report);
         }
         Ok(true)
     }
 
-    fn compare_index(&self, end: Position, documents: Bag, report: &mut dyn FnMut(Damage)) {
+    fn compare_index(
+        &self,
+        end: Position,
+        documents: Bag,
+        living: &HashSet<[u8; 24]>,
+        report: &mut dyn FnMut(Damage),
+    ) {
         let mut indexed = Bag::default();
         let read = self.index.rows(&mut |row| {
-            if row.position <= end {
+            if row.position <= end && living.contains(&row.life) {
                 indexed.add(&row);
             }
         });

@@ -107,6 +107,10 @@ pub(crate) fn collect(args: &args::Collect, output: Output) -> Result<(), Failur
     let store = store::reach(&args.store)?;
     let versions = if args.deleted_only { u64::MAX } else { args.versions };
     let collected = asked(&store, Collect { versions, age: args.age.as_secs(), worth: args.worth })?;
+    if collected.freed_bytes > 0 && matches!(store, Reached::Folder(_)) {
+        // What ended takes no room in a new one. In a server, publishers would have to wait for that.
+        asked(&store, Reindex {})?;
+    }
     let journal_bytes = store.ask(Status {})?.journal_bytes;
     store.close()?;
     let admin::Collected { documents, freed_bytes, .. } = collected;

@@ -86,7 +86,7 @@ fn short_hash(text: &str) -> [u8; 16] {
 
 impl Life<'_> {
     /// The first 16 bytes of BLAKE3 of the repository's name, and the incarnation.
-    fn hash(&self) -> [u8; 24] {
+    pub(crate) fn hash(&self) -> [u8; 24] {
         let mut hash = [0; 24];
         let bytes =
             short_hash(self.repository.as_str()).into_iter().chain(self.incarnation.get().to_be_bytes());

@@ -38,6 +38,12 @@ impl Journal {
         all.iter().map(|segment| segment.number).collect()
     }
 
+    /// How many bytes of a segment count; none of one that is not there.
+    pub(crate) fn bytes_of(&self, number: u64) -> u64 {
+        let table = self.table.read();
+        table.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.end)
+    }
+
     /// The number of the segment after those, if there is one.
     pub(crate) fn newest(&self) -> Vec<u64> {
         self.table.read().segments.last().map(|segment| segment.number).into_iter().collect()

@@ -5,7 +5,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::layout::{ALIGNMENT, GroupHeader, GroupKind, SegmentHeader};
 use super::segment::{self, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, UNFINISHED, Unnamed, frames};
-use super::write::{Active, State, Writer, following};
+use super::write::{Active, State, Writer, following, least};
 use super::{End, Journal, JournalOptions, Segment, Table, reserve};
 use crate::storage::device::Device;
 use crate::storage::local::codec;
@@ -361,7 +361,14 @@ impl Scanned {
                 old.end = tail.offset;
             }
         }
-        let made = reserve::or_without(device, || Unnamed::make(device, &header, &content))?;
+        let made = match Unnamed::make(device, &header, &content) {
+            Err(error) if error.is_full_disk() => {
+                // One for this alone, and from the room that is kept if need be.
+                header.size = least(span);
+                reserve::or_without(device, || Unnamed::make(device, &header, &content))?
+            }
+            made => made?,
+        };
         let segment = made.name(device)?;
         writer.next_number = writer.next_number.saturating_add(1);
         let offset = SEGMENT_HEADER + span;

@@ -219,13 +219,13 @@ impl Appender<'_> {
         let header = |size| SegmentHeader { format, ..following(&self.journal.end(), number, size) };
         let make = |size| Unnamed::make(device, &header(size), &[]);
         let options = &self.journal.options;
-        let usual = options.size(self.writer.bytes, span);
-        match make(usual) {
-            // A small one is better than none.
-            Err(error) if error.is_full_disk() => {
-                let small = options.size(0, span);
-                if frees { reserve::or_without(device, || make(small)) } else { make(small) }
-            }
+        match make(options.size(self.writer.bytes, span)) {
+            // A small one is better than none, and one for this group alone better than nothing freed.
+            Err(error) if error.is_full_disk() && frees => match make(least(span)) {
+                Err(error) if error.is_full_disk() => reserve::or_without(device, || make(least(span))),
+                unnamed => unnamed,
+            },
+            Err(error) if error.is_full_disk() => make(options.size(0, span)),
             unnamed => unnamed,
         }
     }
@@ -288,7 +288,7 @@ impl JournalOptions {
         let whole = bytes.checked_next_power_of_two().unwrap_or(self.largest_segment);
         let usual = whole.min(self.largest_segment).max(self.smallest_segment);
         // Room for the group and, always, for what seals or continues.
-        usual.max(SEGMENT_HEADER + span + GROUP_HEADER)
+        usual.max(least(span))
     }
 }
 
@@ -303,6 +303,11 @@ impl Segment {
             records: Vec::new(),
         }
     }
+}
+
+/// How large a segment is that has room for one group of so many bytes, and for what seals or continues it.
+pub(super) fn least(span: u64) -> u64 {
+    SEGMENT_HEADER + span + GROUP_HEADER
 }
 
 /// The header of a segment that takes over after `end`.
