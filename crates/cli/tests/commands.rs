@@ -248,6 +248,7 @@ fn a_damaged_store_is_not_sound_and_says_what_to_do() {
     let largest = fs::read_dir(journal)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "segment"))
         .max_by_key(|path| fs::metadata(path).unwrap().len())
         .unwrap();
     let mut bytes = fs::read(&largest).unwrap();

@@ -87,6 +87,8 @@ impl Impatient {
         let index = Arc::clone(&self.index);
         self.begin(Box::new(move || {
             let answered = super::behind::guarded(|| question(&*index));
+            // Before the answer: who has it may close the index, and open it again.
+            drop(index);
             // Who asked may be tired of waiting.
             let _gone = sender.send(answered);
         }))?;
@@ -118,6 +120,7 @@ impl Impatient {
         self.begin(Box::new(move || {
             let answered =
                 super::behind::guarded(|| question(&*index, &mut |piece| drop(sender.send(Ok(piece)))));
+            drop(index);
             let _gone = sender.send(Err(answered));
         }))?;
         loop {
