@@ -221,6 +221,11 @@ fn an_operation_that_fails_once_stops_the_store_or_a_publication_and_loses_nothi
 }
 
 #[test]
+fn no_room_for_one_operation_stops_the_store_or_a_publication_and_loses_nothing_acknowledged() {
+    fails_honestly(Fault::Once(Refusal::Full));
+}
+
+#[test]
 fn a_full_disk_stops_the_store_or_a_publication_and_loses_nothing_acknowledged() {
     fails_honestly(Fault::FromThen(Refusal::Full));
 }

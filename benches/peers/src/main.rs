@@ -6,6 +6,9 @@ mod chart;
 mod cold;
 mod commits;
 mod contenders;
+mod cuts;
+#[path = "../../../crates/cli/tests/power/disk.rs"]
+mod disk;
 mod history;
 mod index;
 mod hold;
@@ -14,6 +17,8 @@ mod memory;
 mod open;
 mod publish;
 mod questions;
+#[path = "../../../crates/cli/tests/power/recorder.rs"]
+mod recorder;
 mod table;
 mod upload;
 
@@ -42,6 +47,8 @@ enum What {
     Open(open::Args),
     /// The first lookup in each repository after opening.
     Cold(cold::Args),
+    /// Power cuts and flipped bits, and what is found afterwards.
+    Cuts(cuts::Args),
     /// Calls to a server over many connections, at a rate that is held.
     Hold(hold::Args),
     /// Publications over HTTPS, and what each costs a server's processor.
@@ -57,6 +64,7 @@ fn main() {
         What::Index(args) => index::run(&args),
         What::Open(args) => open::run(&args),
         What::Cold(args) => cold::run(&args),
+        What::Cuts(args) => cuts::run(&args),
         What::Hold(args) => hold::run(&args),
         What::Upload(args) => upload::run(&args),
     }

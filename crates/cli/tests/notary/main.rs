@@ -6,6 +6,7 @@
 mod serving;
 mod client;
 mod delegations;
+mod rescue;
 mod rotation;
 mod running;
 mod tags;

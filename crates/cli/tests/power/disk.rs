@@ -1,4 +1,4 @@
-//! What was recorded, and the disk that it leads to.
+//! The disk that a recording leads to.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,78 +7,7 @@ use std::path::Path;
 use tufstore::storage::device::Device as _;
 use tufstore_testkit::device::{CrashDevice, Survival};
 
-/// One thing that a process did to its files. Paths are relative to the folder that was recorded.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    Create {
-        path: String,
-    },
-    Write {
-        path: String,
-        offset: u64,
-        bytes: Vec<u8>,
-    },
-    Length {
-        path: String,
-        length: u64,
-    },
-    /// Of a file, or of a folder's names.
-    Sync {
-        path: String,
-    },
-    Rename {
-        from: String,
-        to: String,
-    },
-    Remove {
-        path: String,
-    },
-    Folder {
-        path: String,
-    },
-    NoFolder {
-        path: String,
-    },
-}
-
-pub(crate) struct Recording {
-    pub(crate) entries: Vec<Entry>,
-}
-
-impl Recording {
-    pub(crate) fn read(path: &Path) -> Self {
-        let bytes = fs::read(path).unwrap();
-        let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
-        // What a kill cut short did not happen.
-        while let Some((entry, after)) = entry(rest) {
-            entries.push(entry);
-            rest = after;
-        }
-        Self { entries }
-    }
-}
-
-fn entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
-    let ([kind], rest) = bytes.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let (count, rest) = rest.split_first_chunk()?;
-    let (offset, rest) = rest.split_first_chunk()?;
-    let (path, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).unwrap())?;
-    let (data, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*count)).unwrap())?;
-    let (path, offset) = (String::from_utf8(path.to_vec()).unwrap(), u64::from_le_bytes(*offset));
-    let entry = match kind {
-        b'c' => Entry::Create { path },
-        b'w' => Entry::Write { path, offset, bytes: data.to_vec() },
-        b'l' => Entry::Length { path, length: offset },
-        b's' => Entry::Sync { path },
-        b'r' => Entry::Rename { from: path, to: String::from_utf8(data.to_vec()).unwrap() },
-        b'u' => Entry::Remove { path },
-        b'd' => Entry::Folder { path },
-        b'D' => Entry::NoFolder { path },
-        other => panic!("{other}"),
-    };
-    Some((entry, rest))
-}
+use super::recorder::Entry;
 
 /// A tree of folders, each with what is durable of it and what is not. A folder stands in the one above as a file that says
 /// which it is.
@@ -159,6 +88,7 @@ impl Disk {
     }
 
     /// Writes what a power cut would leave into a real folder.
+    #[expect(clippy::disallowed_methods, reason = "files that another process opens")]
     pub(crate) fn left_in(&self, survival: Survival, folder: &Path) {
         let left: BTreeMap<_, _> =
             self.folders.iter().map(|device| device.after_power_cut(survival)).enumerate().collect();
@@ -171,7 +101,7 @@ impl Disk {
                     fs::create_dir(&there).unwrap();
                     waiting.push((below, there));
                 } else {
-                    crate::write(&there, &device.content(&name).unwrap());
+                    fs::write(&there, device.content(&name).unwrap()).unwrap();
                 }
             }
         }

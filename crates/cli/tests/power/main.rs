@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod disk;
+mod recorder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use common::{command, run, text, write};
-use disk::{Disk, Entry, Recording};
+use disk::Disk;
+use recorder::{Entry, Recording};
 use tempfile::TempDir;
 use tufstore::Store;
 use tufstore_testkit::copy;
@@ -31,14 +33,7 @@ struct Recorder {
 impl Recorder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("recorder.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power/recorder.c");
-        let compiled = Command::new("cc")
-            .args(["-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-o"])
-            .args([&library, &source])
-            .arg("-ldl")
-            .status();
-        assert!(compiled.unwrap().success());
+        let library = recorder::library(folder.path());
         fs::create_dir(folder.path().join("root")).unwrap();
         Self { folder, library }
     }

@@ -130,7 +130,11 @@ OPENAT(openat64)
 static void written(int fd, const void *bytes, ssize_t count, off64_t offset) {
     char whole[PATH_MAX];
     const char *name = count > 0 ? of_file(fd, whole) : NULL;
-    if (name) note(WRITE, name, bytes, (uint64_t)count, (uint64_t)offset);
+    if (!name) return;
+    note(WRITE, name, bytes, (uint64_t)count, (uint64_t)offset);
+    int saved = errno;
+    if (fcntl(fd, F_GETFL) & O_DSYNC) note(SYNC, name, NULL, 0, 0);
+    errno = saved;
 }
 
 ssize_t write(int fd, const void *bytes, size_t count) {
@@ -167,6 +171,21 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
     ssize_t done = real(fd, bytes, count, offset);
     written(fd, bytes, done, offset);
     return done;
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
+    ssize_t all = 0;
+    for (int part = 0; part < count; part++) {
+        ssize_t done = pwrite(fd, parts[part].iov_base, parts[part].iov_len, offset + all);
+        if (done < 0) return all ? all : done;
+        all += done;
+        if ((size_t)done < parts[part].iov_len) break;
+    }
+    return all;
+}
+
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
+    return pwritev(fd, parts, count, offset);
 }
 
 static int cut(int fd, int done, off64_t length) {
