@@ -1,4 +1,4 @@
-//! Holds `docs/threats.md` to the sources: what it names exists, and every attack test stands in it.
+//! Holds `docs/threats.md` and the promises of `docs/reliability.md` to the sources: what they name exists, and every attack test stands there.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -18,6 +18,7 @@ struct Row {
 fn every_rule_file_exists() {
     let missing: Vec<_> = table()
         .into_iter()
+        .chain(promises())
         .flat_map(|row| row.rules.into_iter().map(move |rule| (row.attack.clone(), rule)))
         .filter(|(_, rule)| !root().join(rule).exists())
         .collect();
@@ -34,6 +35,7 @@ fn every_test_exists() {
         .collect();
     let missing: Vec<_> = table()
         .into_iter()
+        .chain(promises())
         .flat_map(|row| row.tests.into_iter().map(move |test| (row.attack.clone(), test)))
         .filter(|(_, test)| !known.contains(test))
         .collect();
@@ -74,7 +76,7 @@ fn the_reader_takes_the_tables_of_attacks_and_no_other() {
         rules: strings(["src/x.rs", "src/y/"]),
         tests: strings(["t_1", "t_2"]),
     };
-    assert_eq!(rows_of(text), [row]);
+    assert_eq!(rows_of(text, ATTACKS), [row]);
 }
 
 #[test]
@@ -84,10 +86,20 @@ fn the_reader_sees_tests_and_not_their_helpers() {
 }
 
 fn table() -> Vec<Row> {
-    rows_of(&read(&root().join("docs/threats.md")))
+    rows_of(&read(&root().join("docs/threats.md")), ATTACKS)
 }
 
-fn rows_of(text: &str) -> Vec<Row> {
+/// What is promised is held to the sources in the same way.
+fn promises() -> Vec<Row> {
+    let rows = rows_of(&read(&root().join("docs/reliability.md")), PROMISES);
+    assert!(rows.len() > 20, "the table was not found");
+    rows
+}
+
+const ATTACKS: [&str; 3] = ["attack", "rule", "test"];
+const PROMISES: [&str; 3] = ["promise", "where", "test"];
+
+fn rows_of(text: &str, heads: [&str; 3]) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut inside = false;
     for line in text.lines() {
@@ -96,7 +108,7 @@ fn rows_of(text: &str) -> Vec<Row> {
             continue;
         };
         let cells: Vec<&str> = cells.split('|').map(str::trim).collect();
-        if cells == ["attack", "rule", "test"] {
+        if cells == heads {
             inside = true;
         } else if inside && !cells.iter().all(|cell| cell.starts_with("---")) {
             assert_eq!(cells.len(), 3, "{line}");

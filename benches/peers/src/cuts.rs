@@ -73,7 +73,7 @@ enum Found {
     Lost,
     /// Half a commit, or another value than was written.
     False,
-    /// The same, when nothing had been acknowledged.
+    /// It says that something is wrong when nothing had been acknowledged.
     Unmade,
     /// It panicked, or was killed by a signal.
     Crash,
@@ -505,8 +505,15 @@ pub(crate) fn run(args: &Args) {
             continue;
         }
         let row = |found: &[Found]| {
-            let kinds =
-                [Found::Everything, Found::Error, Found::Lost, Found::False, Found::Crash, Found::Hang];
+            let kinds = [
+                Found::Everything,
+                Found::Unmade,
+                Found::Error,
+                Found::Lost,
+                Found::False,
+                Found::Crash,
+                Found::Hang,
+            ];
             let counts = kinds.map(|kind| found.iter().filter(|found| **found == kind).count());
             let counts = [found.len()].into_iter().chain(counts).map(|count| count.to_string());
             [peer.name().to_owned()].into_iter().chain(counts).collect::<Vec<_>>()

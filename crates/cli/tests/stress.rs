@@ -88,20 +88,25 @@ fn long() -> bool {
 
 #[test]
 fn killed_at_any_moment_a_store_holds_all_that_it_acknowledged() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, acks) = (folder.path().join("data"), folder.path().join("acks"));
-    let mut acknowledged = 0;
-    for (kill, moment) in (1..=if long() { 200 } else { 6 }).zip(moments()) {
-        let moment = Duration::from_millis(moment * 4);
-        assert!(killed_after(moment, text(&data), text(&acks)), "kill {kill}: it ended by itself");
-        if kill % if long() { 10 } else { 2 } == 0 {
-            let verified = verify(text(&data), text(&acks)).ok().json();
-            let now = verified["acknowledged"]["documents"].as_u64().unwrap();
-            assert!(now >= acknowledged, "kill {kill}");
-            acknowledged = now;
+    // A new store now and then, as looking through one takes as long as it has grown.
+    let (stores, kills) = if long() { (20, 10) } else { (1, 6) };
+    for store in 0..stores {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, acks) = (folder.path().join("data"), folder.path().join("acks"));
+        let mut acknowledged = 0;
+        for (kill, moment) in (1..=kills).zip(moments()) {
+            let case = format!("store {store}, kill {kill}");
+            let moment = Duration::from_millis(moment * 4);
+            assert!(killed_after(moment, text(&data), text(&acks)), "{case}: it ended by itself");
+            if kill % 2 == 0 {
+                let verified = verify(text(&data), text(&acks)).ok().json();
+                let now = verified["acknowledged"]["documents"].as_u64().unwrap();
+                assert!(now >= acknowledged, "{case}");
+                acknowledged = now;
+            }
         }
+        assert!(acknowledged > 0);
     }
-    assert!(acknowledged > 0);
 }
 
 #[test]

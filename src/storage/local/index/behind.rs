@@ -351,3 +351,16 @@ impl Shared {
 pub(super) fn guarded<A>(work: impl FnOnce() -> Result<A, IndexError>) -> Result<A, IndexError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(IndexError::Panicked))
 }
+
+/// Closes a database, and says whether it closed as it should. What is wrong in its file may show itself only then.
+#[cfg(any(feature = "redb", feature = "sled"))]
+pub(super) fn let_go<D>(database: D) -> bool {
+    let closed = guarded(|| {
+        drop(database);
+        Ok(())
+    });
+    if closed.is_err() {
+        tracing::warn!("the index did not close cleanly: it is looked through when it is opened again");
+    }
+    closed.is_ok()
+}

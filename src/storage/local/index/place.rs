@@ -88,6 +88,31 @@ pub(super) fn discard(place: &Path) -> Result<(), IndexError> {
     gone(remove(&aside))
 }
 
+/// Beside a database while somebody has it open: a byte for each who opened it since it was closed.
+#[cfg(feature = "redb")]
+fn mark(place: &Path) -> PathBuf {
+    place.with_added_extension("open")
+}
+
+/// Notes that somebody opens it, and says how many did so before and never closed it.
+#[cfg(feature = "redb")]
+pub(super) fn mark_open(place: &Path) -> Result<usize, IndexError> {
+    let mark = mark(place);
+    // Where it cannot be read, nobody is known of.
+    let mut openings = std::fs::read(&mark).unwrap_or_default();
+    let before = openings.len();
+    openings.push(b'.');
+    std::fs::write(mark, openings).map_err(std::sync::Arc::new)?;
+    Ok(before)
+}
+
+/// Notes that it was closed.
+#[cfg(feature = "redb")]
+pub(super) fn mark_closed(place: &Path) {
+    // Where it stays, the database is looked through once more than it had to be.
+    let _stays = std::fs::remove_file(mark(place));
+}
+
 fn remove(place: &Path) -> std::io::Result<()> {
     if std::fs::symlink_metadata(place)?.is_dir() {
         std::fs::remove_dir_all(place)

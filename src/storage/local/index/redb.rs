@@ -4,6 +4,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use redb::{Database, Durability, Range, ReadOnlyTable, ReadableDatabase, TableDefinition, WriteTransaction};
 
+use super::behind::let_go;
 use super::prebuilt::Rows;
 use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
 use crate::terms::{Position, RoleName, Sha256, Version};
@@ -32,7 +33,10 @@ const SYNC_EVERY: u32 = 64;
 
 impl RedbIndex {
     pub(crate) fn open(file: &Path) -> Result<Self, IndexError> {
-        let database = RwLock::new(Some(open(file)?));
+        // Damage may end a process, where one panic follows another in redb, and then the next one. So what two in a row did
+        // not close is looked through as a whole, which ends none.
+        let checked = place::mark_open(file)? >= 2;
+        let database = RwLock::new(Some(open(file, checked)?));
         let index =
             Self { file: file.to_owned(), database, unsynced: Mutex::default(), kept: Mutex::default() };
         // A format that is not ours shows itself now, not at the first question.
@@ -99,6 +103,14 @@ impl RedbIndex {
     }
 }
 
+impl Drop for RedbIndex {
+    fn drop(&mut self) {
+        if let_go(self.kept.get_mut().take()) && let_go(self.database.get_mut().take()) {
+            place::mark_closed(&self.file);
+        }
+    }
+}
+
 /// The first key after all that begin with `prefix`; `None` if there can be none.
 fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
@@ -107,9 +119,10 @@ fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(after)
 }
 
-fn open(file: &Path) -> Result<Database, IndexError> {
+fn open(file: &Path, checked: bool) -> Result<Database, IndexError> {
     let make = || -> Result<Database, redb::Error> {
-        let database = Database::builder().set_cache_size(CACHE).create(file)?;
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE).set_check_integrity_on_open(checked).create(file)?;
         // The tables are there from the beginning, so that reading never has to make them.
         let writing = database.begin_write()?;
         drop(writing.open_table(TABLE)?);
@@ -214,9 +227,9 @@ impl Index for RedbIndex {
     fn clear(&self) -> Result<(), IndexError> {
         let mut database = self.database.write();
         self.kept.lock().take();
-        drop(database.take());
+        let_go(database.take());
         place::discard(&self.file)?;
-        *database = Some(open(&self.file)?);
+        *database = Some(open(&self.file, false)?);
         Ok(())
     }
 

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::RwLock;
 use sled::{Batch, Config, Db};
 
+use super::behind::let_go;
 use super::prebuilt::Rows;
 use super::{Entry, Index, IndexError, Life, Reached, Row, encoding, place};
 use crate::terms::{Position, RoleName, Sha256, Version};
@@ -38,6 +39,12 @@ impl SledIndex {
             Some(found) => encoding::position(&found?.0).map(Some),
             None => Ok(None),
         })
+    }
+}
+
+impl Drop for SledIndex {
+    fn drop(&mut self) {
+        let_go(self.database.get_mut().take());
     }
 }
 
@@ -136,7 +143,7 @@ impl Index for SledIndex {
     fn clear(&self) -> Result<(), IndexError> {
         // In a fresh folder: sled never gives room back.
         let mut database = self.database.write();
-        drop(database.take());
+        let_go(database.take());
         place::discard(&self.folder)?;
         *database = Some(open(&self.folder)?);
         Ok(())
