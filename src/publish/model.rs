@@ -4,7 +4,7 @@
 //! there. Two mutations were tried against these tests, and each was caught: installing a state before the storage's
 //! commit returned, and comparing the guard when a publication is queued instead of when it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use shuttle::thread;
@@ -13,8 +13,8 @@ use super::commit::{Answer, Committer};
 use super::stage::{Next, OnlineAt, Staged};
 use crate::catalog::{Catalog, HashKey, State, Visible, model};
 use crate::storage::{
-    Commit, Damage, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader, RecordKind, Status,
-    Storage, StorageError, Wanted,
+    Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Raw, Record, RecordHeader,
+    RecordKind, Status, Storage, StorageError, Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, UnixTime};
@@ -106,6 +106,27 @@ impl Storage for Double {
 
     fn prebuilt(&self, _: &RepositoryName, _: &mut dyn FnMut(&[u8], &[u8])) {}
 
+    fn standing_on(&self, _: &[DocumentAt]) -> Result<HashSet<DocumentAt>, StorageError> {
+        Ok(HashSet::new())
+    }
+
+    fn compact(
+        &self,
+        _: &dyn Fn(&RecordHeader) -> Discard,
+        _: u64,
+        _: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<u64, StorageError> {
+        Ok(0)
+    }
+
+    fn export(&self, _: Position, _: usize) -> Result<Vec<Raw>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    fn chain_up_to(&self, _: Position) -> Result<Option<[u8; 32]>, StorageError> {
+        Ok(None)
+    }
+
     fn headers(&self, _: Position, _: usize) -> Result<Vec<RecordHeader>, StorageError> {
         Ok(Vec::new())
     }
@@ -122,8 +143,12 @@ impl Storage for Double {
         Ok(())
     }
 
-    fn verify(&self, _: &mut dyn FnMut(u64, u64), _: &mut dyn FnMut(Damage)) -> Result<(), StorageError> {
-        Ok(())
+    fn verify(
+        &self,
+        _: &mut dyn FnMut(u64, u64) -> bool,
+        _: &mut dyn FnMut(Damage),
+    ) -> Result<bool, StorageError> {
+        Ok(true)
     }
 
     fn close(&self) -> Result<(), StorageError> {
