@@ -105,11 +105,11 @@ impl SegmentHeader {
         self.size == 0
     }
 
-    /// Whether it goes on where a journal ends: with the next Position, or with the one after those that it skips. Both are
-    /// right where a segment takes the place of one that skipped them before.
+    /// Whether it goes on where a journal ends: right before its first Position, or anywhere in those that it skips. One that
+    /// takes the place of empty ones skips what they did, and those before them may be there still.
     pub(super) fn goes_on_after(&self, end: Position) -> bool {
-        let after_skipped = Position::new(self.first.get().saturating_sub(self.skipped));
-        self.first == end.next() || after_skipped == end.next()
+        let last_before = self.first.get().saturating_sub(1);
+        (last_before.saturating_sub(self.skipped)..=last_before).contains(&end.get())
     }
 
     /// What group headers of this segment are keyed with.

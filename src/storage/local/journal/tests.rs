@@ -2,7 +2,7 @@ use super::layout::SegmentHeader;
 use super::segment::{self, SEGMENT_HEADER};
 use super::*;
 use crate::storage::device::MemoryDevice;
-use crate::storage::{Record, RecordKind};
+use crate::storage::{Damage, Record, RecordKind, StorageError};
 use crate::terms::{Incarnation, Revision, UnixTime};
 
 fn record(length: usize) -> Record {
@@ -127,4 +127,56 @@ fn only_segments_are_taken_for_segments() {
         assert_eq!(segment::number(name), None, "{name}");
     }
     assert_eq!(segment::number("99999999999999999999.segment"), None);
+}
+
+#[test]
+fn positions_that_were_skipped_stay_so_whatever_follows_an_empty_segment() {
+    let options = JournalOptions { smallest_segment: 4 << 10, largest_segment: 4 << 10 };
+    let skip = |journal: &Journal, to| journal.appender().skip_to(Position::new(to)).unwrap();
+    // What comes first, closed or not, before a record that has to stand in a segment of its own.
+    for sealed in [false, true] {
+        for twice in [false, true] {
+            let device = MemoryDevice::new();
+            let mut journal = open(&device, options);
+            skip(&journal, 7);
+            if sealed {
+                journal.appender().seal().unwrap();
+                journal = open(&device, options);
+            }
+            if twice {
+                skip(&journal, 9);
+            }
+            append(&journal, &[record(20_000)]);
+            let end = journal.end();
+            assert_eq!(end.position.get(), if twice { 10 } else { 8 });
+            journal.appender().seal().unwrap();
+            for _ in 0..3 {
+                let again = open(&device, options);
+                assert_eq!((again.end().position, again.end().chain), (end.position, end.chain));
+                again.appender().seal().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_ends_in_what_was_skipped_verifies() {
+    struct Nothing;
+    impl Check for Nothing {
+        fn record(&mut self, _: StoredRecord) -> Result<(), StorageError> {
+            Ok(())
+        }
+        fn progress(&mut self, _: u64, _: u64) -> bool {
+            true
+        }
+        fn damage(&mut self, damage: Damage) {
+            panic!("{damage:?}");
+        }
+    }
+    let device = MemoryDevice::new();
+    let journal = open(&device, JournalOptions::default());
+    append(&journal, &[record(10)]);
+    journal.appender().skip_to(Position::new(5)).unwrap();
+    let (end, segments) = journal.reached();
+    assert!(journal.verify(end, &segments, &mut Nothing).unwrap());
 }

@@ -92,6 +92,7 @@ impl Walk<'_> {
         {
             self.say(file.corrupt(0, "not the segment that follows the one before it"));
         }
+        self.position = Position::new(header.first.get().saturating_sub(1));
         self.chain = Some(header.chain);
         self.confirms = Some(header.confirms);
         let mut places = segment.records.iter();

@@ -96,6 +96,11 @@ impl Appender<'_> {
         }
     }
 
+    /// Takes no more until the store is opened again.
+    pub(super) fn halt(&mut self) {
+        self.writer.state = State::Halted;
+    }
+
     /// How many bytes all records take by now.
     pub(crate) fn bytes(&self) -> u64 {
         self.writer.bytes
@@ -137,6 +142,7 @@ impl Appender<'_> {
             return Ok(());
         }
         let size = self.journal.options.size(self.writer.bytes, 0);
+        let skipped = skipped.saturating_add(self.skipped_by_empty()?);
         let header = SegmentHeader {
             first: last_skipped.next(),
             ..following(&end, self.writer.next_number, size).after_skipping(skipped)
@@ -212,11 +218,24 @@ impl Appender<'_> {
         active.is_some_and(|active| active.offset + span + GROUP_HEADER <= active.segment.header.size)
     }
 
+    /// How many Positions the newest segment skipped, if nothing else is in it: it is gone once another one follows it.
+    fn skipped_by_empty(&self) -> Result<u64, StorageError> {
+        let empty = {
+            let table = self.journal.table.read();
+            table.segments.last().filter(|last| last.records.is_empty()).map(|last| last.number)
+        };
+        let header = |number| Ok(SegmentFile::open(&*self.journal.device, number)?.header.skipped);
+        empty.map_or(Ok(0), header)
+    }
+
     /// A segment with room for a group of so many bytes, not named yet.
     fn next_segment(&self, span: u64, frees: bool, format: u16) -> Result<Unnamed, StorageError> {
         let device = &*self.journal.device;
         let number = self.writer.next_number;
-        let header = |size| SegmentHeader { format, ..following(&self.journal.end(), number, size) };
+        let skipped = self.skipped_by_empty()?;
+        let header = |size| {
+            SegmentHeader { format, ..following(&self.journal.end(), number, size) }.after_skipping(skipped)
+        };
         let make = |size| Unnamed::make(device, &header(size), &[]);
         let options = &self.journal.options;
         match make(options.size(self.writer.bytes, span)) {
