@@ -169,7 +169,73 @@ fn what_is_read_while_the_store_is_open_is_healed_as_well() {
 }
 
 #[test]
-fn a_copy_that_was_left_behind_catches_up_and_another_stores_is_refused() {
+fn a_store_that_is_open_goes_on_while_files_of_either_copy_are_damaged_and_scrubbing_heals_them() {
+    type Damaging = fn(&Path, &[u8]);
+    let damages: [(&str, Damaging); 5] = [
+        ("missing", |path, _| remove(path)),
+        ("short", |path, bytes| write(path, &bytes[..bytes.len() / 2])),
+        ("shorter than a header", |path, bytes| write(path, &bytes[..50])),
+        ("without its header", |path, bytes| write(path, &[&[0; 160], &bytes[160..]].concat())),
+        ("zeros", |path, bytes| write(path, &vec![0; bytes.len()])),
+    ];
+    let kept = Kept::new();
+    for folder in kept.journals() {
+        for (damage, apply) in damages {
+            let case = format!("{} is {damage}", folder.display());
+            let store = kept.open().unwrap();
+            for (name, bytes) in segments(&folder) {
+                apply(&folder.join(name), &bytes);
+            }
+            assert!(everything(&store) == *WORKLOAD.last(), "{case}");
+            let found = store.scrub(&mut |_| true).unwrap().unwrap().findings;
+            assert_eq!(found, [], "{case}");
+            let [first, second] = kept.journals().map(|folder| segments(&folder));
+            assert!(first == second && first.len() > 2, "{case}");
+            store.close().unwrap();
+            drop(store);
+            kept.is_whole(&case);
+        }
+    }
+}
+
+#[test]
+fn a_header_that_is_damaged_in_the_one_comes_back_and_so_does_a_record_in_the_other() {
+    let kept = Kept::new();
+    let [first, second] = kept.journals();
+    for (header, record) in [(&first, &second), (&second, &first)] {
+        for (name, bytes) in segments(&first) {
+            for damaged in [0, 20, 120, 140] {
+                write(&header.join(&name), &flipped(&bytes, damaged));
+                write(&record.join(&name), &flipped(&bytes, bytes.len() / 2));
+                kept.is_whole(&format!("{} of {}", name.display(), header.display()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_both_copies_lack_is_reported_by_a_scrub_and_the_rest_is_healed_all_the_same() {
+    let kept = Kept::new();
+    let store = kept.open().unwrap();
+    let [first, second] = kept.journals();
+    let all = segments(&first);
+    let ((lost, before), (healed, bytes)) = (&all[0], &all[1]);
+    for (folder, byte) in [(&first, 1), (&second, 2)] {
+        // Headers of other segments, both.
+        let mut header = before.clone();
+        header[96] ^= byte;
+        let digest = *blake3::hash(&header[..128]).as_bytes();
+        header[128..160].copy_from_slice(&digest);
+        write(&folder.join(lost), &header);
+    }
+    write(&second.join(healed), &flipped(bytes, bytes.len() / 2));
+    let found = store.scrub(&mut |_| true).unwrap().unwrap().findings;
+    assert!(found.iter().any(|damage| damage.place.contains(lost.to_str().unwrap())), "{found:?}");
+    assert_eq!(fs::read(second.join(healed)).unwrap(), *bytes);
+}
+
+#[test]
+fn a_copy_that_was_left_behind_catches_up() {
     let kept = Kept::new();
     let store = Store::open(kept.path("data"), options()).unwrap();
     let mut publisher = Publisher::for_store("example.com/alone", &store);
@@ -184,14 +250,45 @@ fn a_copy_that_was_left_behind_catches_up_and_another_stores_is_refused() {
     store.close().unwrap();
     drop(store);
     assert_eq!(segments(&first), segments(&second));
+}
 
-    let other = Kept::new();
+#[test]
+fn the_journal_of_another_store_is_refused_and_neither_is_written_to() {
+    let kept = Kept::new();
+    let [first, second] = kept.journals();
+    let other = tempfile::tempdir().unwrap();
+    let path = |name: &str| other.path().join(name);
+    let mut publisher = None;
+    // Each time in a segment of its own, until there is one whose number is not taken here.
+    for round in 0..=segments(&first).len() {
+        let alone = options().with_second_journal(path("second"));
+        let store = Store::open(path("data"), alone).unwrap();
+        let publisher = publisher.get_or_insert_with(|| Publisher::for_store("example.com/other", &store));
+        publisher.tag(&[("v1", digest(&round.to_string()))]);
+        publisher.publish(&store).unwrap();
+        store.close().unwrap();
+    }
+    let theirs = segments(&path("second"));
+    let ours = segments(&first);
+    // Of the same number, as one that was written anew may be of this store for all that its header says.
+    let (rewritten, mut bytes) = theirs[0].clone();
+    bytes[112..120].copy_from_slice(&0_u64.to_le_bytes());
+    let digest = *blake3::hash(&bytes[..128]).as_bytes();
+    bytes[128..160].copy_from_slice(&digest);
+    let last = theirs.last().unwrap();
+    assert!(ours.iter().all(|(name, _)| *name != last.0));
+    for (name, bytes) in [(&rewritten, &bytes), (&theirs[0].0, &theirs[0].1), (&last.0, &last.1)] {
+        remove(&second);
+        fs::create_dir_all(&second).unwrap();
+        write(&second.join(name), bytes);
+        let before = segments(&second);
+        let refused = kept.open().err();
+        assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
+        assert!(segments(&first) == ours, "{}", name.display());
+        assert!(segments(&second) == before, "{}", name.display());
+    }
     remove(&second);
-    copy(&other.path("second"), &second);
-    let before = segments(&first);
-    let refused = kept.open().err();
-    assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
-    assert_eq!(segments(&first), before);
+    kept.is_whole("the other one is gone");
 }
 
 #[test]

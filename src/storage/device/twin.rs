@@ -27,15 +27,14 @@ fn both<T>(
     Ok((first?, second?))
 }
 
-/// The same for what takes its time.
-fn at_once(
-    first: impl FnOnce() -> io::Result<()>,
-    second: impl FnOnce() -> io::Result<()> + Send,
-) -> io::Result<()> {
+/// The same for what takes its time: one after the other only where there is no thread to be had.
+fn at_once(first: impl Fn() -> io::Result<()>, second: impl Fn() -> io::Result<()> + Sync) -> io::Result<()> {
     thread::scope(|scope| {
-        let second = scope.spawn(second);
+        let Ok(waiting) = thread::Builder::new().spawn_scoped(scope, &second) else {
+            return both(first, &second).map(|_| ());
+        };
         let first = first();
-        let second = second.join().unwrap_or_else(|_| Err(io::Error::other("the second copy panicked")));
+        let second = waiting.join().unwrap_or_else(|_| Err(io::Error::other("the second copy panicked")));
         first.and(second)
     })
 }
@@ -51,7 +50,13 @@ impl Device for TwinDevice {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DeviceFile>> {
-        let (first, second) = both(|| self.first.open(name), || self.second.open(name))?;
+        let (first, second): (Box<dyn DeviceFile>, Box<dyn DeviceFile>) =
+            match (self.first.open(name), self.second.open(name)) {
+                (Ok(first), Ok(second)) => (first, second),
+                (Ok(first), Err(error)) => (first, Box::new(Gone(error))),
+                (Err(error), Ok(second)) => (Box::new(Gone(error)), second),
+                (Err(error), Err(_)) => return Err(error),
+            };
         Ok(Box::new(TwinFile { first, second }))
     }
 
@@ -75,7 +80,11 @@ struct TwinFile {
 
 impl DeviceFile for TwinFile {
     fn length(&self) -> io::Result<u64> {
-        self.first.length()
+        match (self.first.length(), self.second.length()) {
+            // The shorter one lost something: the other has it.
+            (Ok(first), Ok(second)) => Ok(first.max(second)),
+            (first, second) => first.or(second),
+        }
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -102,5 +111,36 @@ impl DeviceFile for TwinFile {
 
     fn sync(&self) -> io::Result<()> {
         at_once(|| self.first.sync(), || self.second.sync())
+    }
+}
+
+/// The file of a disk that cannot open it, which says at every use why. So the other disk is read, and nothing is written.
+struct Gone(io::Error);
+
+impl Gone {
+    fn why<T>(&self) -> io::Result<T> {
+        Err(self.0.raw_os_error().map_or_else(|| self.0.kind().into(), io::Error::from_raw_os_error))
+    }
+}
+
+impl DeviceFile for Gone {
+    fn length(&self) -> io::Result<u64> {
+        self.why()
+    }
+
+    fn read(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+        self.why()
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> io::Result<()> {
+        self.why()
+    }
+
+    fn set_length(&self, _: u64) -> io::Result<()> {
+        self.why()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.why()
     }
 }

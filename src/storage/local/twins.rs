@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::storage::StorageError;
 use crate::storage::device::{Device, FileDevice, TwinDevice};
 use crate::storage::local::checkpoint::{self, Checkpoint};
-use crate::storage::local::journal::twins::{Copy, copy, heal, heal_segments};
+use crate::storage::local::journal::twins::{Copy, copy, heal, heal_segment};
 
 /// The two folders of a journal that is kept twice.
 pub(super) struct Twins {
@@ -37,9 +37,16 @@ impl Twins {
         if healed.files + healed.groups > 0 {
             tracing::warn!(healed.files, healed.groups, "the two journals were not the same, and are now");
         }
-        let reached = |copy: &Copy<'_>| Checkpoint::look(copy.device).map(|seen| seen.end.position);
+        let reached = |copy: &Copy<'_>| match Checkpoint::look(copy.device) {
+            Ok(seen) => Ok(seen.map(|seen| seen.end.position)),
+            Err(error @ StorageError::NewerFormat { .. }) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, copy.name, "the other journal's checkpoint is taken");
+                Ok(None)
+            }
+        };
         // The newer one knows more, and one that is damaged is worth nothing.
-        match (reached(&first), reached(&second)) {
+        match (reached(&first)?, reached(&second)?) {
             (None, None) => {
                 checkpoint::discard(first.device)?;
                 checkpoint::discard(second.device)
@@ -50,9 +57,9 @@ impl Twins {
         }
     }
 
-    /// Heals segments that nobody writes to meanwhile.
-    pub(super) fn heal_segments(&self, numbers: &[u64]) -> Result<(), StorageError> {
+    /// Heals a segment that nobody writes to meanwhile.
+    pub(super) fn heal_segment(&self, number: u64) -> Result<(), StorageError> {
         let (first, second) = self.copies();
-        heal_segments(&first, &second, numbers).map(|_| ())
+        heal_segment(&first, &second, number)
     }
 }

@@ -107,13 +107,7 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
     ) -> Result<bool, StorageError> {
-        if let Some(twins) = &self.twins {
-            let _alone = self.compacting.lock();
-            twins.heal_segments(&self.journal.followed())?;
-            // The one that is written to is short, and nobody writes to it now.
-            let _no_commits = self.journal.appender();
-            twins.heal_segments(&self.journal.newest())?;
-        }
+        self.heal_twins(report)?;
         let (heads, end, segments) = {
             let _no_commits = self.journal.appender();
             let (end, segments) = self.journal.reached();
@@ -143,6 +137,27 @@ impl LocalStorage {
             self.compare_index(end.position, indexed, &living, report);
         }
         Ok(true)
+    }
+
+    /// Makes both journals the same, where there are two.
+    fn heal_twins(&self, report: &mut dyn FnMut(Damage)) -> Result<(), StorageError> {
+        let Some(twins) = &self.twins else { return Ok(()) };
+        let mut heal = |numbers: Vec<u64>| {
+            for number in numbers {
+                match twins.heal_segment(number) {
+                    Err(StorageError::Corrupt { place, repository, finding }) => {
+                        report(Damage { repository, place, finding: finding.to_owned() });
+                    }
+                    healed => healed?,
+                }
+            }
+            Ok(())
+        };
+        let _alone = self.compacting.lock();
+        heal(self.journal.followed())?;
+        // Nobody writes to the newest one meanwhile.
+        let _no_commits = self.journal.appender();
+        heal(self.journal.newest())
     }
 
     fn compare_index(

@@ -53,7 +53,8 @@ impl Journal {
     /// bytes that freed.
     ///
     /// # Errors
-    /// [`StorageError`]; the segment is as it was then, unless only its folder could not be synced.
+    /// [`StorageError`]; the segment is as it was then, unless only its folder could not be synced. Where it is not known which
+    /// file has the name, or the two journals differ in that, the journal takes no more.
     pub(crate) fn compact(&self, number: u64, may: &May<'_>, part: u64) -> Result<u64, StorageError> {
         self.appender().ready()?;
         let Some((old, next)) = self.with_next(number) else { return Ok(0) };
@@ -62,7 +63,7 @@ impl Journal {
             return Err(source.corrupt(0, "not the segment that memory knows"));
         }
         let freed = droppable(&source, &old, may)?;
-        if freed == 0 || freed < old.end / part.max(1) {
+        if !is_worth(freed, &old, part) {
             return Ok(0);
         }
         let original = SegmentFile::open(&*self.device, next)?.header.confirms;
@@ -76,15 +77,22 @@ impl Journal {
         let new = new?;
         let freed = old.end.saturating_sub(new.end);
         let failed = |source| StorageError::io(format!("replacing {}", segment::name(number)), source);
-        {
+        let renamed = {
             // A reader takes places and a count of replacements together; see `read`.
             let mut table = self.table.write();
             self.unsynced.store(true, Ordering::Release);
-            self.device.rename(&beside, &source.name).map_err(failed)?;
-            table.replaced += 1;
-            let slot = table.segments.iter_mut().find(|segment| segment.number == number);
-            *slot.ok_or(StorageError::Bug("a segment that is gone from memory"))? = new;
+            let renamed = self.device.rename(&beside, &source.name).map_err(failed);
+            if renamed.is_ok() {
+                table.replaced += 1;
+                let slot = table.segments.iter_mut().find(|segment| segment.number == number);
+                *slot.ok_or(StorageError::Bug("a segment that is gone from memory"))? = new;
+            }
+            renamed
+        };
+        if renamed.is_err() && !self.still_stands(&old) {
+            self.appender().halt();
         }
+        renamed?;
         self.settle_names()?;
         let mut writer = self.writer.lock();
         writer.bytes = writer.bytes.saturating_sub(freed);
@@ -101,12 +109,23 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether anything in the newest segment may be dropped, so that another one has to follow it first.
-    pub(crate) fn should_rotate(&self, may: &May<'_>) -> Result<bool, StorageError> {
+    /// Whether a segment is what memory knows, in every copy.
+    fn still_stands(&self, known: &Segment) -> bool {
+        let Ok(file) = SegmentFile::open(&*self.device, known.number) else { return false };
+        let mut other = [0; SegmentHeader::LENGTH];
+        let other = match file.file.read_other(0, &mut other) {
+            None => true,
+            Some(read) => read.is_ok() && *blake3::hash(&other).as_bytes() == known.header,
+        };
+        file.digest == known.header && other
+    }
+
+    /// Whether the newest segment is to be written anew as well, so that another one has to follow it first.
+    pub(crate) fn should_rotate(&self, may: &May<'_>, part: u64) -> Result<bool, StorageError> {
         let newest = self.table.read().segments.last().cloned();
         let Some(newest) = newest.filter(|newest| !newest.records.is_empty()) else { return Ok(false) };
         let source = SegmentFile::open(&*self.device, newest.number)?;
-        Ok(droppable(&source, &newest, may)? > 0)
+        Ok(is_worth(droppable(&source, &newest, may)?, &newest, part))
     }
 
     /// A segment, and the number of the one after it; `None` if there is none.
@@ -154,6 +173,11 @@ impl Journal {
         }
         Ok(Segment { number: old.number, first: old.first, header: digest, end: draft.offset, records })
     }
+}
+
+/// Whether that frees a part of a segment: one of so many.
+fn is_worth(freed: u64, segment: &Segment, part: u64) -> bool {
+    freed > 0 && freed >= segment.end / part.max(1)
 }
 
 /// About how many bytes would be freed. Reads headers, and no payloads.

@@ -1,5 +1,5 @@
 use super::Journal;
-use super::layout::Frame;
+use super::layout::{Frame, SegmentHeader};
 use super::payload::{self, Parts, Stored};
 use super::segment::{FRAME, name};
 use super::write::Raw;
@@ -231,7 +231,11 @@ impl Source {
     fn header(&self, offset: u64, position: Position) -> Result<(Frame, RecordHeader), StorageError> {
         self.either(|copy| {
             let (frame, header, bytes) = self.header_in(copy, offset, position)?;
-            Ok(((frame.clone(), header), offset, [frame.encode(), bytes].concat()))
+            let whole = match copy {
+                Copied::First => Vec::new(),
+                Copied::Other => [&frame.encode()[..], &bytes].concat(),
+            };
+            Ok(((frame, header), offset, whole))
         })
     }
 
@@ -258,7 +262,7 @@ impl Source {
     }
 
     /// Reads from the first copy; what is damaged there from another one, if there is one, and heals the first with it. `read`
-    /// answers what it read, where, and the bytes.
+    /// answers what it read, and of the other copy where, and the bytes.
     fn either<T>(
         &self,
         read: impl Fn(Copied) -> Result<(T, u64, Vec<u8>), StorageError>,
@@ -268,11 +272,22 @@ impl Source {
             Err(error) => error,
         };
         let Ok((value, offset, bytes)) = read(Copied::Other) else { return Err(error) };
+        if !self.is_one_segment() {
+            // One of them was written anew meanwhile: what is sound in the other has another place in it.
+            return Ok(value);
+        }
         tracing::warn!(%error, "read from the second journal, and healed with it");
         if let Err(error) = self.file.heal(offset, &bytes) {
             tracing::warn!(%error, "what was read from the second journal could not heal the first");
         }
         Ok(value)
+    }
+
+    /// Whether both copies have the same header, which no two files that were ever written share.
+    fn is_one_segment(&self) -> bool {
+        let (mut ours, mut theirs) = ([0; SegmentHeader::LENGTH], [0; SegmentHeader::LENGTH]);
+        let read = self.file.read(0, &mut ours);
+        read.is_ok() && matches!(self.file.read_other(0, &mut theirs), Some(Ok(()))) && ours == theirs
     }
 
     fn header_in(

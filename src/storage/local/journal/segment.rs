@@ -125,7 +125,14 @@ impl SegmentFile {
             return Err(StorageError::corrupt(&name, 0, "shorter than a segment header"));
         }
         file.read(0, &mut bytes).map_err(failed)?;
-        let header = SegmentHeader::decode(&bytes, &name)?;
+        let header = match SegmentHeader::decode(&bytes, &name) {
+            // Where the journal is kept twice, the other copy of it will do, until that heals this one.
+            Err(error @ StorageError::Corrupt { .. }) => match file.read_other(0, &mut bytes) {
+                Some(Ok(())) => SegmentHeader::decode(&bytes, &name)?,
+                Some(Err(_)) | None => return Err(error),
+            },
+            header => header?,
+        };
         if header.number != number {
             return Err(StorageError::corrupt(&name, 0, "another segment under this one's name"));
         }

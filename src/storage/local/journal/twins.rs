@@ -1,13 +1,18 @@
 //! Two copies of one journal, made the same again: what is damaged or missing in the one is taken from the other, group by
 //! group, and where both are damaged, record by record.
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::io;
+
+use history::{of_one_journal, opened, same_segment};
 
 use super::layout::{ALIGNMENT, GroupHeader, GroupKind};
 use super::segment::{self, FRAME, GROUP_HEADER, SEGMENT_HEADER, SegmentFile, UNFINISHED, frames};
 use crate::storage::StorageError;
 use crate::storage::device::Device;
+use crate::terms::Position;
 
 /// A copy, and what to call it.
 pub(crate) struct Copy<'a> {
@@ -37,7 +42,7 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
         let failed = |source| StorageError::io(format!("listing {}", copy.name), source);
         let mut names = BTreeSet::new();
         for name in copy.device.list().map_err(failed)? {
-            if name.ends_with(UNFINISHED) || name == super::RESERVE {
+            if name.ends_with(UNFINISHED) {
                 // Made again where it is needed.
                 copy.device.remove(&name).map_err(failed)?;
             } else if segment::number(&name).is_some() {
@@ -47,6 +52,8 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
         Ok(names)
     };
     let (ours, theirs) = (names(one)?, names(other)?);
+    of_one_journal(one, other, &ours, &theirs)?;
+    reserves(one, other)?;
     for name in ours.union(&theirs) {
         let (here, there) = (ours.contains(name), theirs.contains(name));
         if here && there {
@@ -60,20 +67,38 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
     Ok(healed)
 }
 
-/// The same for segments that both have, and that nobody writes to meanwhile.
+/// Lets both keep a reserve of the same length, or none: then one is made.
+fn reserves(one: &Copy<'_>, other: &Copy<'_>) -> Result<(), StorageError> {
+    let length = |copy: &Copy<'_>| copy.device.open(super::RESERVE).and_then(|file| file.length()).ok();
+    if length(one) == length(other) {
+        return Ok(());
+    }
+    for copy in [one, other] {
+        match copy.device.remove(super::RESERVE) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_of(copy, super::RESERVE)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The same for one segment, which nobody writes to meanwhile.
 ///
 /// # Errors
 /// As [`heal`].
-pub(crate) fn heal_segments(
-    one: &Copy<'_>,
-    other: &Copy<'_>,
-    numbers: &[u64],
-) -> Result<Healed, StorageError> {
-    let mut healed = Healed::default();
-    for number in numbers {
-        segment(one, other, &segment::name(*number), &mut healed)?;
+pub(crate) fn heal_segment(one: &Copy<'_>, other: &Copy<'_>, number: u64) -> Result<(), StorageError> {
+    let name = segment::name(number);
+    let missing =
+        |copy: &Copy<'_>| copy.device.open(&name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    match (missing(one), missing(other)) {
+        (false, false) => segment(one, other, &name, &mut Healed::default()),
+        (false, true) => copy(one, other, &name),
+        (true, false) => copy(other, one, &name),
+        // It is found where it is read.
+        (true, true) => Ok(()),
     }
-    Ok(healed)
 }
 
 fn io_of(copy: &Copy<'_>, name: &str) -> impl Fn(io::Error) -> StorageError {
@@ -122,33 +147,53 @@ fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) ->
     if same(one, other, name)? {
         return Ok(());
     }
-    let opened = |copy: &Copy<'_>| match SegmentFile::open(copy.device, number) {
-        Ok(file) => Ok(Some(file)),
-        Err(StorageError::Corrupt { .. }) => Ok(None),
-        Err(error) => Err(error),
-    };
-    let (ours, theirs) = match (opened(one)?, opened(other)?) {
+    let (ours, theirs) = match (opened(one, number)?, opened(other, number)?) {
         // Nothing can be told; the journal is refused where it is read.
         (None, None) => return Ok(()),
-        (Some(_), None) => return copy(one, other, name).map(|()| healed.files += 1),
-        (None, Some(_)) => return copy(other, one, name).map(|()| healed.files += 1),
+        (Some(ours), None) => {
+            let theirs = headed(&ours, one, other)?;
+            (ours, theirs)
+        }
+        (None, Some(theirs)) => (headed(&theirs, other, one)?, theirs),
         (Some(ours), Some(theirs)) => (ours, theirs),
     };
+    same_segment(&ours, &theirs)?;
     if ours.digest != theirs.digest {
-        let alike = ours.header.first == theirs.header.first && ours.header.chain == theirs.header.chain;
-        return match (ours.header.is_rewritten(), theirs.header.is_rewritten()) {
-            (true, false) if alike => copy(one, other, name).map(|()| healed.files += 1),
-            (false, true) if alike => copy(other, one, name).map(|()| healed.files += 1),
-            // Both were written anew, one of them again.
-            (true, true) if alike && ours.length <= theirs.length => {
-                copy(one, other, name).map(|()| healed.files += 1)
-            }
-            (true, true) if alike => copy(other, one, name).map(|()| healed.files += 1),
-            _ => Err(StorageError::corrupt(name, 0, "the two journals hold different segments of that name")),
+        // One of them was written anew, or again. What was dropped from it comes back where it is damaged: nothing else has
+        // what was kept.
+        let worth = |file: &SegmentFile| {
+            (sound_up_to(file), file.header.is_rewritten(), core::cmp::Reverse(file.length))
         };
+        let (from, to) = if worth(&ours) >= worth(&theirs) { (one, other) } else { (other, one) };
+        return copy(from, to, name).map(|()| healed.files += 1);
     }
     let pair = Pair { ours, theirs, one, other, name };
     pair.groups(healed)
+}
+
+/// The file of the same name in another copy, given the header of the sound one in place: whoever has it open goes on with it,
+/// and what is sound in it stays.
+fn headed(sound: &SegmentFile, from: &Copy<'_>, to: &Copy<'_>) -> Result<SegmentFile, StorageError> {
+    let name = &sound.name;
+    tracing::warn!(name, from = from.name, to = to.name, "the header of a segment is healed");
+    let writing = io_of(to, name);
+    let file = to.device.open(name).map_err(&writing)?;
+    file.write(0, &sound.header.encode()).and_then(|()| file.sync()).map_err(&writing)?;
+    SegmentFile::open(to.device, sound.header.number)
+}
+
+/// Up to which Position the groups of a segment check one after another; the last there can be, if they do up to a mark that
+/// something follows.
+fn sound_up_to(file: &SegmentFile) -> Position {
+    let (mut offset, mut sound) = (SEGMENT_HEADER, Position::START);
+    while let Some(group) = readable(file, offset) {
+        if ends(&group) == 2 {
+            return Position::new(u64::MAX);
+        }
+        sound = Position::new(group.header.first.get().saturating_add(group.header.records.into()));
+        offset = group.end;
+    }
+    sound
 }
 
 /// Whether the bytes of both are the same.
@@ -285,7 +330,7 @@ impl Pair<'_> {
 
     /// Where the next group stands in either.
     fn next(&self, offset: u64) -> Result<Option<u64>, StorageError> {
-        let first = crate::terms::Position::START;
+        let first = Position::START;
         let ours = self.ours.next_group(offset + ALIGNMENT, first)?;
         let theirs = self.theirs.next_group(offset + ALIGNMENT, first)?;
         Ok(match (ours, theirs) {

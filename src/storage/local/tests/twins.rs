@@ -8,7 +8,8 @@ use crate::storage::device::{Device as _, TwinDevice};
 use crate::storage::local::LocalStorage;
 use crate::storage::local::index::Behind;
 use crate::storage::local::journal::twins::{Copy, heal};
-use crate::storage::{Outcome, Record, Storage, StorageError};
+use crate::storage::{Discard, Outcome, Record, RecordHeader, Storage, StorageError};
+use crate::terms::Position;
 
 const LOSSES: [Loss; 4] =
     [Loss::All, Loss::None, Loss::Some { piece: 512, seed: 1 }, Loss::Some { piece: 4096, seed: 2 }];
@@ -149,4 +150,63 @@ fn a_group_that_is_damaged_in_both_is_made_whole_record_by_record() {
     // The same record in both is lost.
     let altered = [0, 1].map(|number: usize| devices[number].altered(&name, |bytes| bytes[first] ^= 1));
     assert!(matches!(open(&altered[0], &altered[1]), Err(StorageError::Corrupt { .. })));
+}
+
+#[test]
+fn a_disk_that_fails_while_a_segment_is_written_anew_leaves_one_state_of_it_or_a_store_that_takes_no_more() {
+    // Of one repository everything may be dropped, of the others nothing.
+    let may = |header: &RecordHeader| match header.repository.as_str() {
+        "gone" => Discard::all(header),
+        _ => Discard { documents: Vec::new(), attachment: false },
+    };
+    let stands = |storage: &LocalStorage, kept: &[(Position, Record)], case: &str| {
+        for (position, record) in kept {
+            assert!(super::same(&storage.record(*position).unwrap(), record), "{case}: {position}");
+        }
+    };
+    let (mut halted, mut went_on) = (0, 0);
+    for which in [0, 1] {
+        for operation in 1.. {
+            let case = format!("disk {which}, operation {operation}");
+            let devices = [CrashDevice::new(), CrashDevice::new()];
+            let storage = open(&devices[0], &devices[1]).unwrap();
+            let mut author = Author::default();
+            let mut kept = Vec::new();
+            for round in 0..4 {
+                committed(&storage, author.publish("gone", 900 + round));
+                let commit = author.publish("a", 300);
+                kept.push((committed(&storage, commit.clone()), commit.record));
+            }
+            devices[which].set_fault(operation, Fault::Error);
+            let compacted = storage.compact(&may, 100, &mut |_, _| true);
+            if !devices[which].met_fault() {
+                assert!(compacted.unwrap() > 1_000 && operation > 20, "{case}");
+                break;
+            }
+            stands(&storage, &kept, &case);
+            let later = author.publish("a", 60);
+            match super::commit(&storage, vec![later.clone()]).as_slice() {
+                [Outcome::Committed(position)] => {
+                    went_on += 1;
+                    kept.push((*position, later.record));
+                    storage.compact(&may, 100, &mut |_, _| true).unwrap();
+                    stands(&storage, &kept, &case);
+                    assert_eq!(damages(&storage), [], "{case}");
+                }
+                [Outcome::Unknown(StorageError::Halted)] => halted += 1,
+                outcomes => panic!("{case}: {outcomes:?}"),
+            }
+            drop(storage);
+            for loss in LOSSES {
+                let left = [0, 1].map(|number: usize| devices[number].after_power_cut(loss));
+                let alone = CrashDevice::new();
+                for pair in [[&left[0], &left[1]], [&left[0], &alone], [&CrashDevice::new(), &left[1]]] {
+                    let storage = open(pair[0], pair[1]).unwrap_or_else(|error| panic!("{case}: {error}"));
+                    stands(&storage, &kept, &case);
+                    assert_eq!(damages(&storage), [], "{case}");
+                }
+            }
+        }
+    }
+    assert!(halted > 0 && went_on > 10, "{halted} {went_on}");
 }
