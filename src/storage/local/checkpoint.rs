@@ -71,6 +71,12 @@ impl Checkpoint {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
+        Self::look(device)
+    }
+
+    /// The same, where the folder is left as it is.
+    pub(super) fn look(device: &dyn Device) -> Result<Option<Self>, StorageError> {
+        let failed = |source| StorageError::io("reading the checkpoint", source);
         let file = match device.open(NAME) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(failed)?,
@@ -84,14 +90,6 @@ impl Checkpoint {
             tracing::warn!("the checkpoint is damaged and passed over: the whole journal is read");
         }
         Ok(checkpoint)
-    }
-
-    /// The checkpoint in a folder, which is left as it is, if there is one that can be read.
-    pub(super) fn look(device: &dyn Device) -> Option<Self> {
-        let file = device.open(NAME).ok()?;
-        let mut bytes = vec![0; usize::try_from(file.length().ok()?).ok()?];
-        file.read(0, &mut bytes).ok()?;
-        Self::decode(&bytes).ok()?
     }
 
     /// Replaces the checkpoint of a folder, durably. A power cut meanwhile leaves the one or the other.

@@ -61,7 +61,7 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
         self.journal.settle_names()?;
-        if self.journal.should_rotate(may)? {
+        if self.journal.should_rotate(may, part)? {
             self.journal.appender().rotate()?;
         }
         let mut left = self.journal.followed();

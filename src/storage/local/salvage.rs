@@ -48,7 +48,10 @@ impl Salvage {
         }
         let device = Arc::new(FileDevice::open(journal).map_err(failed)?);
         // A witness of what there was, if it can be read.
-        let seen = Checkpoint::look(&*device).map_or(Position::START, |checkpoint| checkpoint.end.position);
+        let seen = Checkpoint::look(&*device)
+            .ok()
+            .flatten()
+            .map_or(Position::START, |checkpoint| checkpoint.end.position);
         let Salvaged { journal, headers, unreadable, damages, newest } = Journal::salvage(device)?;
         let recent = Recent::new(LocalOptions::default().recent);
         Ok(Self { journal, recent, headers, unreadable, damages, newest: newest.max(seen) })
@@ -60,28 +63,15 @@ impl Salvage {
     /// [`StorageError::Corrupt`] if a document of it, or what that is stored as a difference to, cannot be read.
     pub(crate) fn record(&self, header: &RecordHeader) -> Result<SalvagedRecord, StorageError> {
         let mut reader = Reader::new(&self.journal, &self.recent);
-        let stored = match reader.stored(header.position) {
-            // What it stands on is among what is lost.
-            Err(StorageError::Bug(_)) => return Err(lost(header)),
-            stored => stored?,
-        };
+        let stored = reader.stored(header.position)?;
         let documents =
             numbers(header.documents.len()).map(|number| match reader.document(&stored, number) {
                 Ok(document) => Ok(Some(document)),
                 Err(StorageError::Collected) => Ok(None),
-                Err(StorageError::Bug(_)) => Err(lost(header)),
                 Err(error) => Err(error),
             });
         let documents = documents.collect::<Result<_, _>>()?;
         Ok(SalvagedRecord { documents, attachment: stored.attachment().into() })
-    }
-}
-
-fn lost(header: &RecordHeader) -> StorageError {
-    StorageError::Corrupt {
-        place: format!("position {}", header.position),
-        repository: Some(header.repository.clone()),
-        finding: "it is stored as a difference to what is lost",
     }
 }
 

@@ -154,11 +154,15 @@ impl<'a> Reader<'a> {
         number: u32,
         base: At,
     ) -> Result<Arc<StoredRecord>, StorageError> {
+        const LOST: &str = "the difference to what is lost";
         const FINDING: &str = "the difference to what is no earlier document of its role";
         let (of, _) = document(record, number)?;
         // Each base stands before what stands on it, so that the way ends.
         if base.position >= record.header.position || base.position == Position::START {
             return Err(record.corrupt(FINDING));
+        }
+        if !self.journal.holds(base.position) {
+            return Err(record.corrupt(LOST));
         }
         let earlier = self.stored(base.position)?;
         let same_life = earlier.header.repository == record.header.repository

@@ -97,8 +97,13 @@ impl Behind {
             Err(error @ IndexError::NotBuiltIn(_)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the index cannot be opened and is made anew");
-                discard(&kind.place(folder))?;
-                guarded(|| kind.open(folder))?
+                match discard(&kind.place(folder)).and_then(|()| guarded(|| kind.open(folder))) {
+                    Ok(index) => index,
+                    Err(error) => {
+                        tracing::error!(%error, "nor can it be made anew: it is held in memory until the next time");
+                        return Ok(Self::in_memory());
+                    }
+                }
             }
         };
         // Only now: whoever asks for a kind that cannot be had keeps the one that is there.

@@ -96,14 +96,16 @@ fn mark(place: &Path) -> PathBuf {
 
 /// Notes that somebody opens it, and says how many did so before and never closed it.
 #[cfg(feature = "redb")]
-pub(super) fn mark_open(place: &Path) -> Result<usize, IndexError> {
+pub(super) fn mark_open(place: &Path) -> usize {
     let mark = mark(place);
     // Where it cannot be read, nobody is known of.
     let mut openings = std::fs::read(&mark).unwrap_or_default();
     let before = openings.len();
     openings.push(b'.');
-    std::fs::write(mark, openings).map_err(std::sync::Arc::new)?;
-    Ok(before)
+    if let Err(error) = std::fs::write(mark, openings) {
+        tracing::warn!(%error, "that the index is open could not be noted");
+    }
+    before
 }
 
 /// Notes that it was closed.

@@ -35,7 +35,7 @@ impl RedbIndex {
     pub(crate) fn open(file: &Path) -> Result<Self, IndexError> {
         // Damage may end a process, where one panic follows another in redb, and then the next one. So what two in a row did
         // not close is looked through as a whole, which ends none.
-        let checked = place::mark_open(file)? >= 2;
+        let checked = place::mark_open(file) >= 2;
         let database = RwLock::new(Some(open(file, checked)?));
         let index =
             Self { file: file.to_owned(), database, unsynced: Mutex::default(), kept: Mutex::default() };
