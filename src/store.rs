@@ -205,7 +205,8 @@ impl Store {
     }
 
     /// Makes a store in the folder `to` from what can be read of a damaged one in `from`, which is left as it is: every
-    /// publication that is whole, in order. Nothing may be in `to` before, and nothing is until all of it is.
+    /// publication that is whole, in order, and beside it the files of `along`: names, in which `/` leads into a folder, and
+    /// contents. Nothing may be in `to` before, and nothing is until all of it is.
     ///
     /// What it saves is what was written; whether it is what was signed, [`Store::verify`] says.
     ///
@@ -217,9 +218,10 @@ impl Store {
     pub fn repair(
         from: impl AsRef<Path>,
         to: impl AsRef<Path>,
+        along: &[(String, Vec<u8>)],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<RepairReport, StorageError> {
-        maintain::repair(from.as_ref(), to.as_ref(), progress)
+        maintain::repair(from.as_ref(), to.as_ref(), along, progress)
     }
 
     /// Publishes an author's new metadata, all of it or none.

@@ -433,3 +433,22 @@ fn files_go_along() {
     Store::restore(&restore, options(), NOW, &mut |_| {}).unwrap();
     assert_eq!(fs::read(path("restored/master")).unwrap(), b"sealed");
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a file is damaged behind the store's back")]
+fn nothing_is_left_of_a_backup_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (store, _) = filled(&path("data"));
+    let segments = fs::read_dir(path("data/journal")).unwrap().map(|entry| entry.unwrap().path());
+    for segment in segments.filter(|path| path.extension().is_some_and(|end| end == "segment")) {
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes.iter_mut().skip(160).for_each(|byte| *byte ^= 1);
+        fs::write(&segment, bytes).unwrap();
+    }
+    let failed = store.backup(path("full"), None, &[], &mut |_| {});
+    assert!(matches!(failed, Err(BackupError::Storage(_))), "{failed:?}");
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["data"]);
+}

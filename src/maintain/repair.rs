@@ -67,6 +67,7 @@ struct Repair<'a> {
 pub(crate) fn repair(
     from: &Path,
     to: &Path,
+    along: &[(String, Vec<u8>)],
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RepairReport, StorageError> {
     let salvage = Salvage::of(from)?;
@@ -91,6 +92,9 @@ pub(crate) fn repair(
     }
     repair.end_dropped()?;
     let report = repair.report;
+    for (name, bytes) in along {
+        building.put(name, bytes)?;
+    }
     building.finish()?;
     Ok(report)
 }

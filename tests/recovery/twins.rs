@@ -206,11 +206,32 @@ fn a_header_that_is_damaged_in_the_one_comes_back_and_so_does_a_record_in_the_ot
         for (name, bytes) in segments(&first) {
             for damaged in [0, 20, 120, 140] {
                 write(&header.join(&name), &flipped(&bytes, damaged));
-                write(&record.join(&name), &flipped(&bytes, bytes.len() / 2));
+                let lost = bytes.len() / 2 + damaged;
+                write(&record.join(&name), &flipped(&bytes, lost));
                 kept.is_whole(&format!("{} of {}", name.display(), header.display()));
             }
         }
     }
+}
+
+#[test]
+fn what_stands_between_groups_is_the_same_again_too() {
+    let kept = Kept::new();
+    let [first, second] = kept.journals();
+    let mut tried = 0;
+    for (name, bytes) in segments(&first) {
+        // Zeros right before what every group begins with.
+        let begins = (168..bytes.len() - 8)
+            .filter(|at| (at - 160) % 8 == 0 && bytes[*at..].starts_with(&bytes[160..168]));
+        for at in begins.filter(|at| bytes[at - 1] == 0) {
+            for folder in [&first, &second] {
+                write(&folder.join(&name), &flipped(&bytes, at - 1));
+                kept.is_whole(&format!("{} of {} at {at}", name.display(), folder.display()));
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 3, "{tried}");
 }
 
 #[test]

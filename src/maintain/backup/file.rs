@@ -115,9 +115,25 @@ fn place(path: &Path) -> io::Result<(FileDevice, String)> {
 /// A backup that is being written, beside its name until it is whole.
 pub(super) struct BackupFile {
     stream: zstd::Encoder<'static, BufWriter<Hashed>>,
+    beside: Beside,
+    name: String,
+}
+
+/// The file as long as it is not whole: it is gone with this.
+struct Beside {
     device: FileDevice,
     name: String,
-    beside: String,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        match self.device.remove(&self.name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, file = self.name, "an unfinished backup is left");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 /// Writes to a file, and hashes what it writes.
@@ -149,10 +165,11 @@ impl BackupFile {
             Ok(()) | Err(_) => {}
         }
         let file = device.create(&beside)?;
+        let beside = Beside { device, name: beside };
         let mut hashed = Hashed { file, offset: 0, hasher: blake3::Hasher::new() };
         hashed.write_all(&header.encode())?;
         let stream = zstd::Encoder::new(BufWriter::with_capacity(1 << 20, hashed), LEVEL)?;
-        Ok(Self { stream, device, name, beside })
+        Ok(Self { stream, beside, name })
     }
 
     pub(super) fn record(&mut self, raw: &Raw) -> Result<io::Result<()>, StorageError> {
@@ -181,14 +198,15 @@ impl BackupFile {
     }
 
     /// Makes it durable under its name. How many bytes it has.
-    pub(super) fn finish(mut self) -> io::Result<u64> {
-        self.stream.write_all(&[END])?;
-        let mut hashed = self.stream.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    pub(super) fn finish(self) -> io::Result<u64> {
+        let Self { mut stream, beside, name } = self;
+        stream.write_all(&[END])?;
+        let mut hashed = stream.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         let digest = hashed.hasher.finalize();
         hashed.write_all(digest.as_bytes())?;
         hashed.file.sync()?;
-        self.device.rename(&self.beside, &self.name)?;
-        self.device.sync_folder()?;
+        beside.device.rename(&beside.name, &name)?;
+        beside.device.sync_folder()?;
         Ok(hashed.offset)
     }
 }

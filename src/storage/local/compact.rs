@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
+
 use crate::storage::local::LocalStorage;
 use crate::storage::local::delta::Reader;
 use crate::storage::{Discard, DocumentAt, RecordHeader, StorageError};
@@ -33,7 +35,9 @@ impl LocalStorage {
         part: u64,
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
-        let _alone = self.compacting.lock();
+        let mut alone = self.compacting.lock();
+        // Whoever paces this by pausing in `progress` keeps nobody from a run of their own meanwhile.
+        let progress = &mut |done, all| MutexGuard::unlocked_fair(&mut alone, || progress(done, all));
         match self.compact_all(may, part, progress) {
             Err(error) if error.is_full_disk() && self.journal.takes_writes() => {}
             done => return done,

@@ -1,8 +1,10 @@
 //! From what can be read of a damaged store to a whole one.
 
-use std::path::{Path, PathBuf};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use crate::storage::device::{Device as _, FileDevice};
 use crate::storage::local::checkpoint::Checkpoint;
@@ -115,6 +117,7 @@ impl Building {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
+        DirBuilder::new().mode(0o700).create(&beside).map_err(failed)?;
         let beside = Beside(beside);
         let options = LocalOptions { rebuilding: true, ..LocalOptions::default() };
         let storage = LocalStorage::open(&beside.0, &options)?;
@@ -126,16 +129,25 @@ impl Building {
         &self.storage
     }
 
-    /// Puts a file beside the store's own, durably.
+    /// Puts a file beside the store's own or into a folder there, durably and for its owner only.
     ///
     /// # Errors
-    /// [`StorageError`].
+    /// [`StorageError`]; also of a name that leads elsewhere.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
         let failed = |source| StorageError::io(format!("writing {name}"), source);
-        let device = FileDevice::open(&self.beside.0).map_err(failed)?;
-        let file = device.create(name).map_err(failed)?;
+        let within = Path::new(name);
+        let file_name = within.file_name().and_then(|name| name.to_str());
+        let stays = within.components().all(|part| matches!(part, Component::Normal(_)));
+        let file_name =
+            file_name.filter(|_| stays).ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+        let folder = self.beside.0.join(within.parent().unwrap_or(Path::new("")));
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        let device = FileDevice::open(&folder).map_err(failed)?;
+        let file = device.create(file_name).map_err(failed)?;
+        fs::set_permissions(folder.join(file_name), fs::Permissions::from_mode(0o600)).map_err(failed)?;
         file.write(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
-        device.sync_folder().map_err(failed)
+        device.sync_folder().map_err(failed)?;
+        FileDevice::open(&self.beside.0).and_then(|whole| whole.sync_folder()).map_err(failed)
     }
 
     /// Closes it and gives it its name, durably. Nobody else may hold its storage any more.

@@ -233,7 +233,10 @@ impl Pair<'_> {
         while offset < longest {
             let (ours, theirs) = (readable(&self.ours, offset), readable(&self.theirs, offset));
             offset = match (ours, theirs) {
-                (Some(ours), Some(theirs)) if ours.check == theirs.check => ours.end,
+                (Some(ours), Some(theirs)) if ours.check == theirs.check => {
+                    self.fill(offset, &ours)?;
+                    ours.end
+                }
                 (Some(ours), Some(theirs)) => match (ends(&ours), ends(&theirs)) {
                     // That something follows was written last, in the place of whatever stood there.
                     (2, 0..2) => {
@@ -275,6 +278,20 @@ impl Pair<'_> {
         self.lengths()?;
         for (file, copy) in [(&self.ours, self.one), (&self.theirs, self.other)] {
             file.file.sync().map_err(io_of(copy, self.name))?;
+        }
+        Ok(())
+    }
+
+    /// Between a group and the next are zeros, which nothing else checks.
+    fn fill(&self, offset: u64, group: &segment::Group) -> Result<(), StorageError> {
+        let start = offset + GROUP_HEADER + group.header.body;
+        for (file, copy) in [(&self.ours, self.one), (&self.theirs, self.other)] {
+            let filling =
+                file.read(start, group.end.saturating_sub(start)).ok().flatten().unwrap_or_default();
+            if filling.iter().any(|byte| *byte != 0) {
+                let zeros = vec![0; filling.len()];
+                file.file.write(start, &zeros).map_err(io_of(copy, self.name))?;
+            }
         }
         Ok(())
     }
