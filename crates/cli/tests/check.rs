@@ -140,3 +140,35 @@ fn what_the_store_renews_itself_is_not_named() {
     let checked = run(&["check", "--data", &data, "--within", &format!("{}s", within.as_secs())]);
     assert_eq!((checked.code, checked.stdout.lines().count()), (0, 1), "{checked:?}");
 }
+
+#[test]
+fn one_repository_that_cannot_be_read_is_named_and_the_others_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two", "three"] {
+        import(folder.path(), &format!("example.com/{name}"), days_ago(3 * 366 + 1), &[""], |_| {});
+    }
+    let journal = folder.path().join("data/journal");
+    let path = std::fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path());
+    let path =
+        path.max_by_key(|path| (path.extension().is_some_and(|end| end == "segment"), path.clone())).unwrap();
+    // The newest segment holds what was imported last.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len() - 400;
+    bytes[end] ^= 1;
+    common::write(&path, &bytes);
+    let checked = check(folder.path(), "0s");
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let json = checked.json();
+    let concerns = json["concerns"].as_array().unwrap();
+    let unreadable: Vec<_> = concerns.iter().filter(|concern| concern["kind"] == "unreadable").collect();
+    assert_eq!(unreadable.len(), 1, "{json}");
+    assert!(
+        unreadable[0]["role"].is_null() && unreadable[0]["text"].as_str().unwrap().contains("damaged"),
+        "{json}"
+    );
+    for name in ["example.com/one", "example.com/two"] {
+        assert!(concerns.iter().any(|concern| concern["repository"] == name), "{json}");
+    }
+    let people = run(&["check", "--data", text(&folder.path().join("data"))]);
+    assert!(people.stdout.contains("cannot be read"), "{people:?}");
+}

@@ -62,3 +62,26 @@ fn a_server_keeps_its_journal_twice_and_its_anchor_elsewhere() {
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.stderr.contains("the anchor"), "{refused:?}");
 }
+
+#[test]
+fn with_the_whole_folder_lost_no_new_master_key_is_made_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let [data, second, key] = ["data", "second", "data.key"].map(path);
+    let more = ["--no-tls", "--second-journal", &second];
+    let server = Server::start(Path::new(&data), &more);
+    let author = serving::publish_tag(&server, serving::author(&server, NAME, now()), "v1", now());
+    assert!(server.stop().success());
+    let master = fs::read(format!("{data}/master")).unwrap();
+    lose(&data);
+    let refused = run(&[&["serve", "--data", &data, "--listen", "127.0.0.1:0"], &more[..]].concat());
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.stderr.contains("no master key"), "{refused:?}");
+    assert!(!Path::new(&format!("{data}/master")).exists());
+    // With the copy that an operator keeps of it, everything comes back from the second journal.
+    fs::create_dir_all(&data).unwrap();
+    common::write(Path::new(&format!("{data}/master")), &master);
+    let server = Server::start(Path::new(&data), &[&more[..], &["--key-file", &key]].concat());
+    serving::publish_tag(&server, author, "v2", now());
+    assert!(server.stop().success());
+}

@@ -8,9 +8,10 @@ use tokio::time;
 use tufstore::terms::{RepositoryName, RoleName, UnixTime};
 use tufstore::{StorageError, Store, View, Warning};
 
-use crate::metrics;
+use crate::metrics::{self, Concerned};
 use crate::service::Service;
 use crate::text::chain;
+use crate::workers::WorkError;
 
 /// How far ahead the metrics look.
 pub(crate) const AHEAD: Duration = Duration::from_hours(24 * 30);
@@ -18,6 +19,8 @@ pub(crate) const AHEAD: Duration = Duration::from_hours(24 * 30);
 const EVERY: Duration = Duration::from_hours(1);
 /// So many repositories are looked at without a pause.
 const STEP: usize = 64;
+/// Where others are to be served first.
+const BUSY: Duration = Duration::from_secs(1);
 /// A pause is so many times as long as what came before it, so that looking takes a small part of one processor.
 const PAUSE: u32 = 19;
 
@@ -27,8 +30,8 @@ const PAUSE: u32 = 19;
 pub struct Concern {
     /// Whose.
     pub repository: RepositoryName,
-    /// Whose signers.
-    pub role: RoleName,
+    /// Whose signers; the operator, if none.
+    pub role: Option<RoleName>,
     /// What it is, for programs.
     pub kind: ConcernKind,
     /// When, of what time brings about.
@@ -54,6 +57,8 @@ pub enum ConcernKind {
     OutsidePaths,
     /// A file in the snapshot that nobody delegates to.
     Stray,
+    /// A repository whose metadata cannot be read.
+    Unreadable,
     /// What this release does not know.
     Unknown,
 }
@@ -66,13 +71,37 @@ impl ConcernKind {
             Self::Untrusted => "untrusted",
             Self::OutsidePaths => "outside-paths",
             Self::Stray => "stray",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }
 }
 
-/// What of a repository clients complain of at `now`, or will within that time.
-pub(crate) fn of(repository: &RepositoryName, view: &View, now: UnixTime, within: Duration) -> Vec<Concern> {
+/// What of a repository clients complain of at `now`, or will within that time; `None` if it has ended.
+///
+/// # Errors
+/// [`StorageError::Closed`]. What cannot be read otherwise is a concern.
+pub(crate) fn of(
+    store: &Store,
+    repository: &RepositoryName,
+    now: UnixTime,
+    within: Duration,
+) -> Result<Option<Vec<Concern>>, StorageError> {
+    match store.glance(repository) {
+        Ok(view) => Ok(view.map(|view| of_view(repository, &view, now, within))),
+        Err(StorageError::Closed) => Err(StorageError::Closed),
+        Err(error) => Ok(Some(vec![Concern {
+            repository: repository.clone(),
+            role: None,
+            kind: ConcernKind::Unreadable,
+            expires: None,
+            is_due: true,
+            text: format!("it cannot be read: {}", chain(&error)),
+        }])),
+    }
+}
+
+fn of_view(repository: &RepositoryName, view: &View, now: UnixTime, within: Duration) -> Vec<Concern> {
     let warnings = view.warnings(now.after(within)).into_iter();
     let concerns = warnings.map(|warning| {
         let expires = warning.expires();
@@ -92,7 +121,7 @@ pub(crate) fn of(repository: &RepositoryName, view: &View, now: UnixTime, within
             Warning::Stray { .. } => (ConcernKind::Stray, chain(&warning)),
             _ => (ConcernKind::Unknown, chain(&warning)),
         };
-        let (repository, role) = (repository.clone(), warning.role().clone());
+        let (repository, role) = (repository.clone(), Some(warning.role().clone()));
         Concern { repository, role, kind, expires, is_due, text }
     });
     concerns.collect()
@@ -109,17 +138,26 @@ pub(crate) async fn watch(service: Arc<Service>) {
     }
 }
 
-async fn look(service: &Service) -> Result<Vec<Concern>, StorageError> {
+async fn look(service: &Service) -> Result<Concerned, StorageError> {
     let names = service.store.repositories();
-    let mut all = Vec::new();
+    let mut all = Concerned::default();
     for step in names.chunks(STEP) {
-        let (store, names, now) = (service.store.clone(), step.to_vec(), service.clock.now());
         let began = crate::clock::Stopwatch::start();
-        let found = service.workers.scan(move || concerns_of(&store, &names, now)).await;
-        match found {
-            Ok(found) => all.extend(found?),
-            Err(error) => tracing::debug!(%error, "some repositories were not looked at for what expires"),
-        }
+        let found = loop {
+            let (store, names, now) = (service.store.clone(), step.to_vec(), service.clock.now());
+            match service.workers.scan(move || concerns_of(&store, &names, now)).await {
+                Ok(found) => break found?,
+                Err(error @ WorkError::Panicked) => {
+                    tracing::error!(%error, "some repositories cannot be looked at for what expires");
+                    break Vec::new();
+                }
+                Err(error @ WorkError::Busy) => {
+                    tracing::debug!(%error, "some repositories are looked at later for what expires");
+                    time::sleep(BUSY).await;
+                }
+            }
+        };
+        all.add(found);
         if step.len() == STEP {
             time::sleep(began.elapsed() * PAUSE).await;
         }
@@ -131,9 +169,7 @@ fn concerns_of(store: &Store, names: &[RepositoryName], now: UnixTime) -> Result
     let mut all = Vec::new();
     for name in names {
         // It may have ended since it was listed.
-        if let Some(view) = store.glance(name)? {
-            all.extend(of(name, &view, now, AHEAD));
-        }
+        all.extend(of(store, name, now, AHEAD)?.into_iter().flatten());
     }
     Ok(all)
 }

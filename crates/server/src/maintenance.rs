@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::time;
+use tokio::time::{self, MissedTickBehavior};
 use tufstore::{Finding, Retention, StorageError};
 
 use crate::clock::Stopwatch;
@@ -18,6 +18,8 @@ use crate::text::chain;
 const SHARE_OF_TIME: u32 = 20;
 /// The longest pause between two steps; a server that ends waits for no more than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest time from the start to the first of each.
+const FIRST: Duration = Duration::from_hours(1);
 /// Less than this is not worth a pause.
 const WORTH_A_PAUSE: Duration = Duration::from_millis(10);
 
@@ -82,25 +84,31 @@ impl Pace {
 /// Keeps the store, from now on and until the task is aborted; `ended` is dropped then.
 pub(crate) async fn keep(service: Arc<Service>, maintenance: Maintenance, ended: Ended) {
     let scrubbing = async {
-        while wait(maintenance.scrub_every).await {
+        let Some(mut due) = due(maintenance.scrub_every) else { return };
+        loop {
+            due.tick().await;
             scrub(&service, &ended).await;
         }
     };
     let collecting = async {
-        while wait(maintenance.collect_every).await {
+        let Some(mut due) = due(maintenance.collect_every) else { return };
+        loop {
+            due.tick().await;
             collect(&service, &maintenance.retention, &ended).await;
         }
     };
     tokio::join!(scrubbing, collecting);
 }
 
-/// `false` if it would be never.
-async fn wait(time: Duration) -> bool {
-    if time.is_zero() {
-        return false;
+/// An hour after the start, as a server that is often started anew would never come to it otherwise, and then in that interval;
+/// never, if that is zero.
+fn due(interval: Duration) -> Option<time::Interval> {
+    if interval.is_zero() {
+        return None;
     }
-    time::sleep(time).await;
-    true
+    let mut due = time::interval_at(time::Instant::now() + interval.min(FIRST), interval);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Some(due)
 }
 
 async fn scrub(service: &Service, ended: &Ended) {

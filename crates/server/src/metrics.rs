@@ -15,8 +15,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tufstore::Store;
 use tufstore::terms::UnixTime;
 
+pub(crate) use self::concerns::Concerned;
 use crate::api::WireError;
-use crate::concerns::Concern;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -95,8 +95,8 @@ pub(crate) fn renewed(well: bool) {
 }
 
 /// What was found to expire, or to be wrong, in place of what was found before.
-pub(crate) fn concerned(concerns: Vec<Concern>) {
-    concerns::set(concerns);
+pub(crate) fn concerned(concerned: Concerned) {
+    concerns::set(concerned);
 }
 
 /// The store was read through.

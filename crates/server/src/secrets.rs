@@ -105,7 +105,10 @@ impl Plan {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SecretsError> {
         let folder = settings.data.clone();
         let master = folder.join(MASTER);
-        if !master.exists() && has_records(&folder)? && !settings.keys.new_master_key {
+        if !master.exists()
+            && !settings.keys.new_master_key
+            && (holds_any(&folder.join(JOURNAL))? || second_holds_any(settings)?)
+        {
             return Err(SecretsError::NoMaster { folder });
         }
         let opener = PlannedOpener::of(&settings.keys.opened_by, &folder)?;
@@ -182,9 +185,14 @@ pub fn of_restored(
     Ok((keys, fs::read(&path).map_err(io)?))
 }
 
-/// Whether something was written to the store ever: another master key would not open what sealed keys it holds.
-fn has_records(folder: &Path) -> Result<bool, SecretsError> {
-    match fs::read_dir(folder.join(JOURNAL)) {
+/// The same of the second journal, which all records come back from.
+fn second_holds_any(settings: &Settings) -> Result<bool, SecretsError> {
+    settings.second_journal.as_deref().map_or(Ok(false), holds_any)
+}
+
+/// Whether something was written to a journal ever: another master key would not open what sealed keys it holds.
+fn holds_any(folder: &Path) -> Result<bool, SecretsError> {
+    match fs::read_dir(folder) {
         Ok(mut files) => Ok(files.next().is_some()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(SecretsError::Io { doing: format!("looking into {}", folder.display()), source }),

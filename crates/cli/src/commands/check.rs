@@ -18,7 +18,7 @@ struct Checked<'a> {
 #[derive(Serialize)]
 struct ConcernRow {
     repository: RepositoryName,
-    role: RoleName,
+    role: Option<RoleName>,
     kind: ConcernKind,
     #[serde(serialize_with = "as_text_or_null")]
     expires: Option<UnixTime>,

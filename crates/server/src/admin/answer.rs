@@ -84,12 +84,11 @@ impl Question for Check {
         let within = Duration::from_secs(self.within);
         let (names, mut concerns, mut repositories) = (store.repositories(), Vec::new(), 0);
         for (done, repository) in (1..).zip(&names) {
-            let view = store.glance(repository);
-            let view = view.map_err(|error| Refusal::storage("reading the repository", &error))?;
+            let found = crate::concerns::of(store, repository, now, within);
             // It may have ended since it was listed.
-            if let Some(view) = view {
+            if let Some(found) = found.map_err(|error| Refusal::storage("reading the repository", &error))? {
                 repositories += 1;
-                concerns.extend(crate::concerns::of(repository, &view, now, within));
+                concerns.extend(found);
             }
             tell(Progress { doing: "checking".to_owned(), done, all: count(names.len()) });
         }

@@ -180,7 +180,7 @@ async fn answer(
                 say(lines, &Said::Progress(progress), ended).await?;
                 time::sleep(WORD).await;
             }
-            // What takes long is not waited for: it changes nothing.
+            // What takes long is not waited for: at any moment, what it has done so far is whole.
             () = given_up(ended) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     };
