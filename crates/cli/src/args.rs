@@ -154,7 +154,7 @@ pub(crate) struct Replay {
     /// How many threads publish; publications of one repository stay in order
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) publishers: u16,
-    /// Append a line `<repository> <position> <revision>` to FILE after each publication that is acknowledged as durable
+    /// Append a line `<repository> <position> <role> <version> <sha256>` to FILE for each file that is acknowledged as durable
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,
 }

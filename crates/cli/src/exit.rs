@@ -20,7 +20,7 @@ impl Exit {
     pub(crate) const TABLE: &'static str = "\
 Exit codes:
   0  done; the tag, repository or document is there; the store is sound
-  1  no such tag, repository or document; verify, scrub: the store is not sound; check: something has to be done
+  1  no such tag, repository or document; verify, scrub: the store is not sound; repair: not all could be saved; check: something has to be done
   2  the command line was not understood, or a confirmation is missing
   3  the tag is there, but metadata on the way to it has expired; check: something has expired
   4  anything else went wrong; standard error says what, why, and what to do";

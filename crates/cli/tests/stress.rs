@@ -125,7 +125,7 @@ fn killed_while_it_is_made_a_store_opens_again() {
 
 /// It goes on where it was killed.
 fn finished(data: &Path, acks: &Path, round: u32) {
-    let ran = run(&stress(text(data), text(acks), "0"));
+    let ran = run(&[&stress(text(data), text(acks), "60")[..], &["--publications", "5"]].concat());
     assert_eq!(ran.code, 0, "round {round}: {ran:?}");
     let verified = verify(text(data), text(acks));
     assert_eq!(verified.code, 0, "round {round}: {verified:?}");

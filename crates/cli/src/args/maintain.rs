@@ -227,7 +227,7 @@ pub(crate) struct Restore {
     /// No file was of a version above this one, in any repository
     #[arg(long, value_name = "N", value_parser = version, requires = "rollback")]
     pub(crate) version_above: Option<Version>,
-    /// The master key's file, if it is neither in the first backup nor in the old store
+    /// The master key's file, if it is neither in one of the backups (the newest that has it counts) nor in the old store
     #[arg(long, value_name = "FILE")]
     pub(crate) master: Option<PathBuf>,
     /// The passphrase that opens the master key is in this file; the variable `TUFSTORE_PASSPHRASE` may hold it instead

@@ -106,7 +106,7 @@ pub(crate) fn restore(args: &args::Restore, output: Output) -> Result<(), Failur
     output.result(&restored, restored.text())
 }
 
-/// The master key's file: as given, or from the first backup, or of the old store.
+/// The master key's file: as given, or of the newest backup that has it, or of the old store.
 fn master(args: &args::Restore) -> Result<Option<Vec<u8>>, Failure> {
     if let Some(file) = &args.master {
         return read(file).map(Some);
@@ -131,7 +131,8 @@ fn beside(args: &args::Restore) -> &Path {
 }
 
 fn opened_by(args: &args::Restore) -> OpenedBy {
-    match (&args.passphrase_file, std::env::var_os(PASSPHRASE)) {
+    let passphrase = std::env::var_os(PASSPHRASE).filter(|text| !text.is_empty());
+    match (&args.passphrase_file, passphrase) {
         (Some(file), _) => OpenedBy::PassphraseFile(file.clone()),
         (None, Some(passphrase)) if args.key_file.is_none() => {
             OpenedBy::Passphrase(Passphrase::new(passphrase.into_encoded_bytes()))

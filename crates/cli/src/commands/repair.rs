@@ -39,20 +39,21 @@ impl From<Finding> for FindingRow {
 }
 
 /// What a server needs beside the store, if it lies in its folder.
-const BESIDE: [&str; 3] = ["master", "tls", "keys"];
+const BESIDE: [&str; 2] = ["master", "tls"];
 
 /// `tufstore repair`
 pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure> {
     let bar = output::bar("repairing", 0);
-    let report = Store::repair(&args.folder, &args.to, &mut |progress| {
+    let mut along = Vec::new();
+    for name in BESIDE {
+        read(&args.folder, name.to_owned(), &mut along)?;
+    }
+    let report = Store::repair(&args.folder, &args.to, &along, &mut |progress| {
         bar.set_length(progress.all);
         bar.set_position(progress.done);
     });
     bar.finish_and_clear();
     let RepairReport { saved, gaps, findings, .. } = report.map_err(Failure::storage("repairing"))?;
-    for name in BESIDE {
-        copy(&args.folder.join(name), &args.to.join(name))?;
-    }
     let repaired = store::open_or_make(&args.to, Options::default())?;
     let bar = output::bar("verifying", 0);
     let verified = repaired.verify(&mut |progress| {
@@ -92,17 +93,19 @@ impl Repaired {
     }
 }
 
-/// Copies a file, or a folder of files, if it is there.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    let doing = || format!("copying {}", from.display());
-    if from.is_dir() {
-        fs::create_dir_all(to).map_err(Failure::file(doing()))?;
-        for entry in fs::read_dir(from).map_err(Failure::file(doing()))? {
-            let entry = entry.map_err(Failure::file(doing()))?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
+/// Reads a file, or all in a folder, if it is there.
+fn read(folder: &Path, name: String, along: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+    let path = folder.join(&name);
+    let doing = || format!("reading {}", path.display());
+    if path.is_dir() {
+        for entry in fs::read_dir(&path).map_err(Failure::file(doing()))? {
+            let entry = entry.map_err(Failure::file(doing()))?.file_name();
+            let Some(entry) = entry.to_str() else { continue };
+            read(folder, format!("{name}/{entry}"), along)?;
         }
-    } else if from.is_file() {
-        fs::copy(from, to).map_err(Failure::file(doing()))?;
+    } else if path.is_file() {
+        let bytes = fs::read(&path).map_err(Failure::file(doing()))?;
+        along.push((name, bytes));
     }
     Ok(())
 }

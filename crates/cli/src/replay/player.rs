@@ -13,9 +13,9 @@ use tufstore_client::Author;
 use tufstore_server::admin::{Current, ReceiptEntry};
 
 use super::{Authors, KeysFolder, Plan, Planned};
-use crate::clock;
 use crate::failure::Failure;
 use crate::store::Reached;
+use crate::{acks, clock};
 
 /// Publishes what is planned, with some threads.
 #[derive(Debug)]
@@ -107,8 +107,8 @@ impl Player<'_> {
 
     fn acknowledge(&self, repository: &RepositoryName, receipt: &ReceiptEntry) -> Result<(), Failure> {
         let Some(acks) = &self.acks else { return Ok(()) };
-        let line = format!("{repository} {} {}\n", receipt.position, receipt.revision);
-        acks.lock().write_all(line.as_bytes()).map_err(Failure::file("writing the acknowledgements"))
+        let lines = acks::lines(repository, receipt);
+        acks.lock().write_all(lines.as_bytes()).map_err(Failure::file("writing the acknowledgements"))
     }
 }
 

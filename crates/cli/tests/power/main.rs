@@ -20,7 +20,8 @@ use common::{command, run, text, write};
 use disk::Disk;
 use recorder::{Entry, Recording};
 use tempfile::TempDir;
-use tufstore::Store;
+use tufstore::terms::Position;
+use tufstore::{ChangeKind, Options, Store};
 use tufstore_testkit::copy;
 use tufstore_testkit::device::Survival;
 
@@ -72,8 +73,8 @@ impl Recorder {
 }
 
 /// Publications from the first on, a clean close, a deletion, a collection, a kill and the recovery from it, a new
-/// index, a backup, a restored store and a repaired one.
-fn record(recorder: &Recorder) -> Recording {
+/// index, a backup, a restored store and a repaired one. And after how many entries a command had ended that owes something.
+fn record(recorder: &Recorder) -> (Recording, Vec<(Owed, usize)>) {
     let path = |name: &str| recorder.path(name);
     let (data, keys, acks) = (path("root/data"), path("keys"), path("root/acks"));
     let stress = |publications: &'static str| {
@@ -85,9 +86,12 @@ fn record(recorder: &Recorder) -> Recording {
         let arguments = stress(publications);
         recorder.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     };
+    let entries = || Recording::read(Path::new(&path("log"))).entries.len();
+    let mut owed = Vec::new();
     stress("14");
     stress("10");
     recorder.run(&["delete", "example.com/stress/00001", "--yes", "--data", &data]);
+    owed.push((Owed::Deletion, entries()));
     recorder.run(&["collect", "--data", &data, "--deleted-only"]);
     stress("6");
     let endless = ["stress", "--data", &data, "--keys", &keys, "--acks", &acks, "--seconds", "60"];
@@ -96,9 +100,21 @@ fn record(recorder: &Recorder) -> Recording {
     stress("4");
     recorder.run(&["reindex", "--data", &data]);
     recorder.run(&["backup", "--data", &data, "--to", &path("root/backup")]);
+    owed.push((Owed::Backup, entries()));
     recorder.run(&["restore", &path("root/backup"), "--to", &path("root/restored"), "--nothing-lost"]);
+    owed.push((Owed::Restored, entries()));
     recorder.run(&["repair", &data, "--to", &path("root/repaired")]);
-    Recording::read(Path::new(&path("log")))
+    owed.push((Owed::Repaired, entries()));
+    (Recording::read(Path::new(&path("log"))), owed)
+}
+
+/// What a command that said it was done leaves whatever happens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Owed {
+    Deletion,
+    Backup,
+    Restored,
+    Repaired,
 }
 
 fn long() -> bool {
@@ -129,7 +145,7 @@ struct Left {
 }
 
 /// Opens what is left of everything, and finds all that was acknowledged.
-fn check(left: &Left, acknowledged: &[u8], keys: Option<&Path>) {
+fn check(left: &Left, acknowledged: &[u8], owed: &[Owed], keys: Option<&Path>) {
     let Left { case, folder } = left;
     let path = |name: &str| text(&folder.path().join(name)).to_owned();
     let acks = write(&folder.path().join("acknowledged"), acknowledged);
@@ -151,14 +167,19 @@ fn check(left: &Left, acknowledged: &[u8], keys: Option<&Path>) {
     } else {
         assert!(acknowledged.is_empty(), "{case}: no store, and {} bytes acknowledged", acknowledged.len());
     }
-    // What has its name is whole.
-    for name in ["restored", "repaired"] {
-        if Path::new(&path(name)).exists() {
+    if owed.contains(&Owed::Deletion) {
+        let store = Store::open(&data, Options::default()).unwrap();
+        let mut changes = store.changes(Position::START).map(Result::unwrap);
+        assert!(changes.any(|change| change.kind == ChangeKind::Deleted), "{case}: the deletion is lost");
+    }
+    // What has its name is whole, and whoever said that it was made has made it.
+    for (name, made) in [("restored", Owed::Restored), ("repaired", Owed::Repaired)] {
+        if owed.contains(&made) || Path::new(&path(name)).exists() {
             let verified = run(&["verify", &path(name)]);
             assert_eq!(verified.code, 0, "{case}: {name}: {verified:?}");
         }
     }
-    if Path::new(&path("backup")).exists() {
+    if owed.contains(&Owed::Backup) || Path::new(&path("backup")).exists() {
         assert!(Store::files_in_backup(path("backup")).is_ok(), "{case}: the backup is not whole");
     }
 }
@@ -166,10 +187,11 @@ fn check(left: &Left, acknowledged: &[u8], keys: Option<&Path>) {
 #[test]
 fn after_a_power_cut_at_any_moment_all_that_was_acknowledged_is_there() {
     let recorder = Recorder::new();
-    let recording = record(&recorder);
+    let (recording, owed) = record(&recorder);
     let keys = recorder.folder.path().join("keys");
     let entries = &recording.entries;
     assert!(entries.len() > 300, "the recording became too short: {}", entries.len());
+    assert_eq!(owed.len(), 4);
     // Each moment of the beginning, and a part of the rest.
     let step = if long() { 1 } else { (entries.len() / 140).max(1) };
     let cuts: Vec<_> = (0..=entries.len()).filter(|cut| *cut < 40 || cut % step == 0).collect();
@@ -191,11 +213,13 @@ fn after_a_power_cut_at_any_moment_all_that_was_acknowledged_is_there() {
                         disk.play(entry);
                     }
                     played = *cut;
+                    let ended = owed.iter().filter(|(_, entries)| entries <= cut);
+                    let owed: Vec<_> = ended.map(|(owed, _)| *owed).collect();
                     for survival in survivals(at) {
                         let case = format!("cut {cut} of {}, {survival:?}", entries.len());
                         let left = Left { case, folder: tempfile::tempdir().unwrap() };
                         disk.left_in(survival, left.folder.path());
-                        check(&left, &acknowledged, at.is_multiple_of(10).then_some(keys.as_path()));
+                        check(&left, &acknowledged, &owed, at.is_multiple_of(10).then_some(keys.as_path()));
                     }
                 }
             });
