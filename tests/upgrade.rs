@@ -7,10 +7,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tufstore::crypto::sha256;
+use tufstore::storage::device::Device as _;
 use tufstore::terms::{Position, RepositoryName, RoleName, Sha256, UnixTime};
-use tufstore::{Lookup, Options, Store};
+use tufstore::{Lookup, Options, Retention, StorageError, Store};
+use tufstore_testkit::device::{CrashDevice, Fault, Survival};
 use tufstore_testkit::{Publisher, SeededOnlineKeys, copy, digest};
 
 /// When the stores were written: their timestamps are fresh.
@@ -45,9 +48,17 @@ fn listed(folder: &Path) -> Vec<(Position, RepositoryName, RoleName, Sha256)> {
 }
 
 fn holds(store: &Store, folder: &Path) {
+    holds_but(store, folder, None);
+}
+
+/// Everything, but for a repository of which nothing is asked.
+fn holds_but(store: &Store, folder: &Path, gone: Option<&RepositoryName>) {
     let listed = listed(folder);
     assert!(!listed.is_empty());
     for (position, repository, role, expected) in &listed {
+        if gone == Some(repository) {
+            continue;
+        }
         let found = store.history(repository, role, *expected).unwrap();
         let found = found.unwrap_or_else(|| panic!("{repository} lost its {role} of {position}"));
         assert_eq!(sha256(found.document.bytes()), *expected);
@@ -84,6 +95,94 @@ fn a_store_of_every_format_opens_and_goes_on() {
             let store = open(&data);
             holds(&store, &written);
             assert!(store.view(&"example.com/new".parse().unwrap()).unwrap().is_some());
+        }
+    }
+}
+
+/// The journal of an earlier release, durable on a disk that can fail.
+fn disk(written: &Path) -> CrashDevice {
+    let device = CrashDevice::new();
+    for entry in fs::read_dir(written.join("journal")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = device.create(path.file_name().unwrap().to_str().unwrap()).unwrap();
+        file.write(0, &fs::read(&path).unwrap()).unwrap();
+        file.sync().unwrap();
+    }
+    device.sync_folder().unwrap();
+    device
+}
+
+fn open_on(device: &CrashDevice) -> Result<Store, StorageError> {
+    let options = Options::default().with_online_keys(SeededOnlineKeys::new("upgraded"));
+    Store::open_on(Arc::new(device.clone()), options)
+}
+
+/// How far an upgrade came: what was said to be done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Upgraded {
+    published: bool,
+    deleting: bool,
+    deleted: bool,
+    closed: bool,
+}
+
+/// The first publication of this release, a deletion, a collection that writes segments anew, and a clean close.
+fn upgrade(device: &CrashDevice) -> Upgraded {
+    let mut upgraded = Upgraded::default();
+    let Ok(store) = open_on(device) else { return upgraded };
+    let mut publisher = Publisher::for_store("example.com/new", &store);
+    publisher.tag(&[("v1", digest("1"))]);
+    upgraded.published = publisher.publish(&store).is_ok();
+    upgraded.deleting = upgraded.published;
+    upgraded.deleted = upgraded.deleting && store.delete(&other(), THEN).is_ok();
+    let retention = Retention::of_everything();
+    let collected = upgraded.deleted && store.collect(&retention, THEN, &mut |_| true).is_ok();
+    upgraded.closed = collected && store.close().is_ok();
+    upgraded
+}
+
+fn other() -> RepositoryName {
+    "docker.io/library/other".parse().unwrap()
+}
+
+fn stands(device: &CrashDevice, written: &Path, upgraded: Upgraded, case: &str) {
+    let store = open_on(device).unwrap_or_else(|error| panic!("{case}: {error} ({error:?})"));
+    holds_but(&store, written, upgraded.deleting.then(other).as_ref());
+    let lives = |name: &str| store.view(&name.parse().unwrap()).unwrap().is_some();
+    assert!(lives("example.com/new") || !upgraded.published, "{case}: {upgraded:?}");
+    assert!(!lives(other().as_str()) || !upgraded.deleted, "{case}: {upgraded:?}");
+    assert!(lives(other().as_str()) || upgraded.deleting, "{case}: {upgraded:?}");
+    let mut publisher = Publisher::for_store("example.com/more", &store);
+    publisher.publish(&store).unwrap_or_else(|error| panic!("{case}: {error}"));
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_an_upgrade_and_of_the_recovery_from_it_loses_nothing() {
+    for written in stores() {
+        for operation in 1.. {
+            let device = disk(&written);
+            device.set_fault(operation, Fault::PowerCut);
+            let upgraded = upgrade(&device);
+            for (seed, piece) in (operation..).zip([512, 4_096]) {
+                for survival in [
+                    Survival::Dropped,
+                    Survival::Kept,
+                    Survival::Torn { piece, seed },
+                    Survival::Reordered { piece, seed },
+                ] {
+                    let case = format!("operation {operation}, {survival:?}");
+                    stands(&device.after_power_cut(survival), &written, upgraded, &case);
+                    // And again, while what is left is opened.
+                    let left = device.after_power_cut(survival);
+                    left.set_fault(1 + operation % 9, Fault::PowerCut);
+                    drop(open_on(&left));
+                    stands(&left.after_power_cut(survival), &written, upgraded, &format!("{case}, twice"));
+                }
+            }
+            if !device.met_fault() {
+                assert!(upgraded.closed && operation > 30, "{operation} {upgraded:?}");
+                break;
+            }
         }
     }
 }
