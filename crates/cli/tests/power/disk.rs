@@ -75,6 +75,7 @@ impl Disk {
                     device.remove(name).unwrap();
                 }
             }
+            Entry::Failed => {}
             Entry::Folder { path } => {
                 let number = self.folders.len();
                 if let Some((device, name)) = self.resolve(path) {

@@ -3,6 +3,9 @@
  * Loaded with LD_PRELOAD. Takes two variables: RECORDER_ROOT, the folder, and RECORDER_LOG, the file to append to. Each entry
  * is: kind, 1 byte; length of the path, 4 bytes; length of the second path or of the data, 8 bytes; offset or length,
  * 8 bytes; the path; the second path or the data. Paths are relative to the root. Numbers are little-endian, as those machines have them that this is for.
+ *
+ * With RECORDER_FAILS, a number, and RECORDER_ERRNO, that operation below the root fails so, and no other does. The file of
+ * acknowledgements is the test's own, and never fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { CREATE = 'c', WRITE = 'w', LENGTH = 'l', SYNC = 's', RENAME = 'r', REMOVE = 'u', FOLDER = 'd', NO_FOLDER = 'D' };
+enum kind { CREATE = 'c', WRITE = 'w', LENGTH = 'l', SYNC = 's', RENAME = 'r', REMOVE = 'u', FOLDER = 'd', NO_FOLDER = 'D', FAILED = 'f' };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
@@ -90,6 +93,30 @@ static void note(enum kind kind, const char *path, const void *data, uint64_t co
     errno = saved;
 }
 
+/* Whether this operation is the one that fails; `errno` is set then. */
+static int fails(const char *name) {
+    static unsigned long operations;
+    const char *which = getenv("RECORDER_FAILS"), *how = getenv("RECORDER_ERRNO");
+    if (!name || !which || !how || !strcmp(name, "acks")) return 0;
+    if (__atomic_add_fetch(&operations, 1, __ATOMIC_SEQ_CST) != strtoul(which, NULL, 10)) return 0;
+    note(FAILED, name, NULL, 0, 0);
+    errno = atoi(how);
+    return 1;
+}
+
+static int file_fails(int fd) {
+    char whole[PATH_MAX];
+    int saved = errno;
+    const char *name = of_file(fd, whole);
+    errno = saved;
+    return fails(name);
+}
+
+static int path_fails(const char *path) {
+    char whole[PATH_MAX];
+    return fails(below(path, whole));
+}
+
 static int opened(int fd, const char *path, int flags, int existed) {
     char whole[PATH_MAX];
     const char *name = fd < 0 ? NULL : below(path, whole);
@@ -107,6 +134,7 @@ static int opened(int fd, const char *path, int flags, int existed) {
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
         va_end(more); \
         int existed = access(path, F_OK) == 0; \
+        if ((flags & O_CREAT) && !existed && path_fails(path)) return -1; \
         return opened(real(path, flags, mode), path, flags, existed); \
     }
 OPEN(open)
@@ -121,6 +149,7 @@ OPEN(open64)
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
         va_end(more); \
         int existed = faccessat(folder, path, F_OK, 0) == 0; \
+        if ((flags & O_CREAT) && !existed && path_fails(path)) return -1; \
         int fd = real(folder, path, flags, mode); \
         return folder == AT_FDCWD || path[0] == '/' ? opened(fd, path, flags, existed) : fd; \
     }
@@ -138,6 +167,7 @@ static void written(int fd, const void *bytes, ssize_t count, off64_t offset) {
 }
 
 ssize_t write(int fd, const void *bytes, size_t count) {
+    if (file_fails(fd)) return -1;
     ssize_t done = real_write(fd, bytes, count);
     if (done > 0) {
         int saved = errno;
@@ -161,6 +191,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
     REAL(pwrite);
+    if (file_fails(fd)) return -1;
     ssize_t done = real(fd, bytes, count, offset);
     written(fd, bytes, done, offset);
     return done;
@@ -168,6 +199,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
     REAL(pwrite64);
+    if (file_fails(fd)) return -1;
     ssize_t done = real(fd, bytes, count, offset);
     written(fd, bytes, done, offset);
     return done;
@@ -197,11 +229,13 @@ static int cut(int fd, int done, off64_t length) {
 
 int ftruncate(int fd, off_t length) {
     REAL(ftruncate);
+    if (file_fails(fd)) return -1;
     return cut(fd, real(fd, length), length);
 }
 
 int ftruncate64(int fd, off64_t length) {
     REAL(ftruncate64);
+    if (file_fails(fd)) return -1;
     return cut(fd, real(fd, length), length);
 }
 
@@ -214,16 +248,19 @@ static int synced(int fd, int done) {
 
 int fsync(int fd) {
     REAL(fsync);
+    if (file_fails(fd)) return -1;
     return synced(fd, real(fd));
 }
 
 int fdatasync(int fd) {
     REAL(fdatasync);
+    if (file_fails(fd)) return -1;
     return synced(fd, real(fd));
 }
 
 int rename(const char *from, const char *to) {
     REAL(rename);
+    if (path_fails(to)) return -1;
     int done = real(from, to);
     char one[PATH_MAX], other[PATH_MAX];
     const char *before = done ? NULL : below(from, one), *after = done ? NULL : below(to, other);
@@ -233,6 +270,7 @@ int rename(const char *from, const char *to) {
 
 int unlink(const char *path) {
     REAL(unlink);
+    if (path_fails(path)) return -1;
     int done = real(path);
     char whole[PATH_MAX];
     const char *name = done ? NULL : below(path, whole);
@@ -253,6 +291,7 @@ int unlinkat(int folder, const char *path, int flags) {
             name = copy;
         }
     }
+    if (fails(name)) return -1;
     int done = real(folder, path, flags);
     if (!done && name) note(flags & AT_REMOVEDIR ? NO_FOLDER : REMOVE, name, NULL, 0, 0);
     return done;
@@ -260,6 +299,7 @@ int unlinkat(int folder, const char *path, int flags) {
 
 int rmdir(const char *path) {
     REAL(rmdir);
+    if (path_fails(path)) return -1;
     int done = real(path);
     char whole[PATH_MAX];
     const char *name = done ? NULL : below(path, whole);
@@ -269,6 +309,7 @@ int rmdir(const char *path) {
 
 int mkdir(const char *path, mode_t mode) {
     REAL(mkdir);
+    if (path_fails(path)) return -1;
     int done = real(path, mode);
     char whole[PATH_MAX];
     const char *name = done ? NULL : below(path, whole);

@@ -36,6 +36,8 @@ pub(crate) enum Entry {
     NoFolder {
         path: String,
     },
+    /// It was to fail, and did: nothing happened.
+    Failed,
 }
 
 pub(crate) struct Recording {
@@ -72,6 +74,7 @@ fn entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
         b'u' => Entry::Remove { path },
         b'd' => Entry::Folder { path },
         b'D' => Entry::NoFolder { path },
+        b'f' => Entry::Failed,
         other => panic!("{other}"),
     };
     Some((entry, rest))
