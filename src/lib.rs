@@ -125,7 +125,7 @@ pub mod measuring;
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
 pub use feed::{Change, ChangeKind, Changes};
 pub use maintain::{
-    BackupError, BackupReport, CollectReport, Finding, InvalidBackup, Lost, Progress, RepairReport,
+    BackupError, BackupReport, CollectReport, Finding, InvalidBackup, Lost, Progress, Repair, RepairReport,
     RestoreError, RestoreReport, RestoredRepository, Retention, Since, Stage, VerifyReport,
 };
 pub use metadata::{Document, Limits, ParseError};

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, HashKey, Lookup, MemoryUse, Visible};
 use crate::crypto::{NoOnlineKeys, OnlineKeys, OnlineRole, PublicKey};
 use crate::feed::Changes;
 use crate::maintain::{
-    self, BackupError, BackupReport, CollectReport, Progress, RepairReport, Retention, VerifyReport,
+    self, BackupError, BackupReport, CollectReport, Progress, Repair, RepairReport, Retention, VerifyReport,
 };
 use crate::metadata::Limits;
 use crate::publish::{
@@ -204,24 +204,18 @@ impl Store {
         Self(Arc::new(Engine { publisher }))
     }
 
-    /// Makes a store in the folder `to` from what can be read of a damaged one in `from`, which is left as it is: every
-    /// publication that is whole, in order, and beside it the files of `along`: names, in which `/` leads into a folder, and
-    /// contents. Nothing may be in `to` before, and nothing is until all of it is.
+    /// Makes a store from what can be read of a damaged one: every publication that is whole, in order. Nothing is there
+    /// until all of it is.
     ///
     /// What it saves is what was written; whether it is what was signed, [`Store::verify`] says.
     ///
     /// # Errors
-    /// [`StorageError`] if `from` cannot be listed, or `to` not be written. What is damaged stands in the report.
+    /// [`StorageError`] if the old store cannot be listed, or the new one not be written. What is damaged stands in the report.
     ///
     /// # Cost
     /// Reads all of the old store and writes all of the new one; the header of each record is held in memory.
-    pub fn repair(
-        from: impl AsRef<Path>,
-        to: impl AsRef<Path>,
-        along: &[(String, Vec<u8>)],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<RepairReport, StorageError> {
-        maintain::repair(from.as_ref(), to.as_ref(), along, progress)
+    pub fn repair(repair: &Repair, progress: &mut dyn FnMut(Progress)) -> Result<RepairReport, StorageError> {
+        maintain::repair(repair, progress)
     }
 
     /// Publishes an author's new metadata, all of it or none.

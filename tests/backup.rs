@@ -452,3 +452,83 @@ fn nothing_is_left_of_a_backup_that_fails() {
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["data"]);
 }
+
+#[test]
+fn a_life_that_only_the_backup_knows_goes_on_whatever_the_old_store_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let store = open(&path("data"));
+    publish(&store, &mut Publisher::for_store(name("reborn").as_str(), &store), "v1");
+    store.delete(&name("reborn"), NOW).unwrap();
+    store.close().unwrap();
+    drop(store);
+    copy(&path("data"), &path("older"));
+    let store = open(&path("data"));
+    publish(&store, &mut Publisher::for_store(name("reborn").as_str(), &store), "v2");
+    backup(&store, &path("full"), None);
+    let since =
+        Since::Lost(Lost { old: Some(path("older")), position: Some(store.position()), version: None });
+    let report = restore(&[&path("full")], &path("restored"), since).unwrap();
+    assert!(report.gone.is_empty(), "{report:?}");
+    let new = open(&path("restored"));
+    assert_eq!(new.repositories(), [name("reborn")]);
+    assert_eq!(new.view(&name("reborn")).unwrap().unwrap().incarnation().get(), 2);
+    sound(&new);
+}
+
+#[test]
+fn what_nobody_can_read_any_more_may_have_raised_every_version_and_an_earlier_life_raises_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let store = open(&path("data"));
+    let mut first = Publisher::for_store(name("app").as_str(), &store);
+    for number in 0..9 {
+        publish(&store, &mut first, &format!("v{number}"));
+    }
+    store.delete(&name("app"), NOW).unwrap();
+    publish(&store, &mut Publisher::for_store(name("app").as_str(), &store), "again");
+    backup(&store, &path("full"), None);
+    let before = |role: &RoleName| version(&store, &name("app"), role).get();
+    let roles = [RoleName::Timestamp, RoleName::Snapshot];
+    store.close().unwrap();
+    let targets_above = |report: &RestoreReport| report.repositories[0].publish_above.clone();
+
+    // Nothing was lost: one above, and nobody has to publish.
+    let since = Since::Lost(Lost { old: Some(path("data")), ..Lost::default() });
+    let report = restore(&[&path("full")], &path("nothing"), since).unwrap();
+    assert_eq!((report.unreadable, targets_above(&report)), (0, Vec::new()));
+    for role in &roles {
+        assert_eq!(version(&open(&path("nothing")), &name("app"), role).get(), before(role) + 1);
+    }
+    // Seven records, of whatever repository.
+    let end = store.position();
+    for (to, old) in [("seven", None), ("seven of old", Some(path("data")))] {
+        let position = Some(Position::new(end.get() + 7));
+        let since = Since::Lost(Lost { old, position, version: None });
+        let report = restore(&[&path("full")], &path(to), since).unwrap();
+        assert_eq!(report.unreadable, 7);
+        for role in &roles {
+            assert_eq!(version(&open(&path(to)), &name("app"), role).get(), before(role) + 8);
+        }
+        let above = Version::new(before(&RoleName::Targets) + 7).unwrap();
+        assert_eq!(targets_above(&report), [(RoleName::Targets, above)]);
+    }
+    for (position, version) in [(u64::MAX, None), (50, Version::new(u64::MAX))] {
+        let since = Since::Lost(Lost { old: None, position: Some(Position::new(position)), version });
+        let refused = restore(&[&path("full")], &path("never"), since);
+        assert!(matches!(refused, Err(RestoreError::Beyond)), "{refused:?}");
+        assert!(!path("never").exists());
+    }
+}
+
+#[test]
+fn a_backup_is_not_replaced_by_what_goes_on_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (store, _) = filled(&path("data"));
+    backup(&store, &path("full"), None);
+    let before = fs::read(path("full")).unwrap();
+    let refused = store.backup(path("full"), Some(&path("full")), &[], &mut |_| {});
+    assert!(matches!(refused, Err(BackupError::Itself)), "{refused:?}");
+    assert_eq!(fs::read(path("full")).unwrap(), before);
+}

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tufstore::terms::{RepositoryName, RoleName, UnixTime};
-use tufstore::{CollectReport, Options, Retention, Stage, Store};
+use tufstore::{CollectReport, Options, Retention, Stage, StorageError, Store};
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest, observe};
 
 const NAME: &str = "example.com/app";
@@ -238,8 +238,9 @@ fn readers_and_publishers_notice_nothing() {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(reader)).collect();
         let publishing = scope.spawn(|| {
             let mut number = 60_u32;
-            while !done.load(Ordering::Acquire) {
-                // There may be thousands, and certificates last some thousand days.
+            // Each makes the rounds of everybody longer.
+            while !done.load(Ordering::Acquire) && number < 600 {
+                // Certificates last some thousand days.
                 publisher.set_now(day(60).after(Duration::from_secs(number.into())));
                 publisher.tag(&[("latest", digest(&number.to_string()))]);
                 publisher.publish(&store).unwrap();
@@ -261,4 +262,42 @@ fn readers_and_publishers_notice_nothing() {
         first.iter().filter(|entry| store.history(&name(), &entry.role, entry.sha256).unwrap().is_none());
     assert!(gone.count() > 60);
     assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a file is damaged behind the store's back")]
+fn a_damaged_repository_stops_no_collection_of_another_and_can_be_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let damaged: RepositoryName = "example.com/damaged".parse().unwrap();
+    let store = Store::open(&data, options()).unwrap();
+    Publisher::for_store(damaged.as_str(), &store).publish(&store).unwrap();
+    // What comes next stands in another file.
+    store.close().unwrap();
+    drop(store);
+    let store = Store::open(&data, options()).unwrap();
+    daily(&store, 20);
+    store.close().unwrap();
+    drop(store);
+    let segments = fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let mut hit = 0;
+    for segment in segments.filter(|path| path.extension().is_some_and(|end| end == "segment")) {
+        let mut bytes = fs::read(&segment).unwrap();
+        let name = damaged.as_str().as_bytes();
+        // Some way behind its name in the record's header stands the record's payload.
+        if let Some(at) = bytes.windows(name.len()).position(|window| window == name) {
+            bytes[at + 900] ^= 1;
+            fs::write(&segment, bytes).unwrap();
+            hit += 1;
+        }
+    }
+    assert_eq!(hit, 1);
+    let store = Store::open(&data, options()).unwrap();
+    assert!(matches!(store.view(&damaged), Err(StorageError::Corrupt { .. })));
+    let collected = store.collect(&short(3).with_worth(0), day(100), &mut |_| true);
+    assert!(matches!(collected, Err(StorageError::Corrupt { .. })), "{collected:?}");
+    let left = versions(&store, "timestamp");
+    assert!(left.ends_with(&[18, 19, 20]) && left.len() < 8, "{left:?}");
+    store.delete(&damaged, NOW).unwrap().unwrap();
+    assert!(store.view(&damaged).unwrap().is_none());
 }

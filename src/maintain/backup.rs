@@ -8,6 +8,7 @@
 
 pub(super) mod file;
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -40,6 +41,9 @@ pub enum BackupError {
     /// The earlier backup cannot be gone on from.
     #[error("the earlier backup cannot be gone on from")]
     Earlier(#[source] InvalidBackup),
+    /// It would be replaced by what goes on from it.
+    #[error("a backup of what came since cannot replace the one that it goes on from")]
+    Itself,
     /// It is of another store, or of one that was restored or repaired since.
     #[error(
         "the earlier backup ends at position {end}, where this store has another history: make a whole backup"
@@ -64,10 +68,15 @@ pub(crate) fn backup(
     along: &[(String, Vec<u8>)],
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BackupReport, BackupError> {
-    // What is committed meanwhile is for the next one.
+    // What is committed meanwhile is for the next one, and what is there now is not dropped before it is written.
+    let _kept = storage.keep();
     let end = storage.end();
     let (mut after, mut chain) = (Position::START, [0; 32]);
     if let Some(since) = since {
+        let whole = |path: &Path| fs::canonicalize(path).ok();
+        if whole(since).is_some_and(|since| whole(to) == Some(since)) {
+            return Err(BackupError::Itself);
+        }
         let earlier = file::header_of(since).map_err(BackupError::Earlier)?;
         if storage.chain_up_to(earlier.to)? != Some(earlier.to_chain) {
             return Err(BackupError::OtherHistory { end: earlier.to });

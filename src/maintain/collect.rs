@@ -13,7 +13,7 @@ use crate::recover::Loader;
 use crate::storage::{
     Discard, DocumentAt, Head, RecordHeader, Storage, StorageError, StoredDocument, Wanted,
 };
-use crate::terms::{Position, RepositoryName, RoleName, Sha256, UnixTime};
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
 use crate::trust::Set;
 
 /// How much of the past is kept of repositories that live. Of those that were deleted, nothing is.
@@ -95,7 +95,7 @@ pub(crate) fn collect(
 ) -> Result<CollectReport, StorageError> {
     let storage = &*loader.storage;
     let mut report = CollectReport::default();
-    let mut dropped = Vec::new();
+    let (mut dropped, mut damaged) = (Vec::new(), None);
     if retention.versions < u64::MAX {
         let names = loader.catalog.names();
         let all = count(names.len());
@@ -103,7 +103,15 @@ pub(crate) fn collect(
             if !progress(Progress { stage: Stage::Choosing, done, all }) {
                 return Ok(report);
             }
-            dropped.extend(of_repository(loader, repository, retention, now)?);
+            match of_repository(loader, repository, retention, now) {
+                Ok(of_repository) => dropped.extend(of_repository),
+                // All of it is kept, and the others are collected.
+                Err(error @ StorageError::Corrupt { .. }) => {
+                    tracing::warn!(%error, %repository, "nothing of it is collected: it is damaged");
+                    damaged.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         dropped.sort_unstable();
         report.documents = count(dropped.len());
@@ -115,7 +123,7 @@ pub(crate) fn collect(
     let part = 100_u64.checked_div(retention.worth.into()).unwrap_or(u64::MAX);
     report.freed_bytes = storage
         .compact(&may, part, &mut |done, all| progress(Progress { stage: Stage::Compacting, done, all }))?;
-    Ok(report)
+    damaged.map_or(Ok(report), Err)
 }
 
 fn count(number: usize) -> u64 {
@@ -147,7 +155,10 @@ fn of_repository(
         tracing::warn!(%repository, "nothing of it is collected: the index does not know all that it published");
         return Ok(Vec::new());
     };
-    let items = items(storage, &positions)?;
+    let Some(items) = items(storage, repository, current.state.incarnation, &positions)? else {
+        tracing::warn!(%repository, "nothing of it is collected: the index takes records for its own that are not");
+        return Ok(Vec::new());
+    };
     let mut kept: HashSet<DocumentAt> = HashSet::new();
     for (role, items) in &items {
         let newest = usize::try_from(retention.versions.max(1)).unwrap_or(usize::MAX);
@@ -167,23 +178,37 @@ fn of_repository(
     Ok(all.filter(|at| !kept.contains(at)).collect())
 }
 
-fn items(storage: &dyn Storage, positions: &[Position]) -> Result<Items, StorageError> {
+/// `None` if these are not the Positions of that life, each of its publications after the one before.
+fn items(
+    storage: &dyn Storage,
+    repository: &RepositoryName,
+    incarnation: Incarnation,
+    positions: &[Position],
+) -> Result<Option<Items>, StorageError> {
     let mut items = Items::new();
+    let mut revision = Revision::NONE;
     for position in positions {
         let before = Position::new(position.get().saturating_sub(1));
-        for header in storage.headers(before, 1)? {
-            for (number, document) in (0..).zip(header.documents) {
-                let of_role = items.entry(document.role).or_default();
-                if let Some(last) = of_role.last_mut() {
-                    last.replaced = Some(header.time);
-                }
-                let at = DocumentAt { position: header.position, number };
-                let (sha256, length) = (document.sha256, document.length);
-                of_role.push(Item { at, sha256, length, replaced: None });
+        let header = storage.headers(before, 1)?.pop();
+        let is_next = |header: &RecordHeader| {
+            header.position == *position
+                && header.repository == *repository
+                && header.incarnation == incarnation
+                && header.revision == revision.next()
+        };
+        let Some(header) = header.filter(is_next) else { return Ok(None) };
+        revision = header.revision;
+        for (number, document) in (0..).zip(header.documents) {
+            let of_role = items.entry(document.role).or_default();
+            if let Some(last) = of_role.last_mut() {
+                last.replaced = Some(header.time);
             }
+            let at = DocumentAt { position: header.position, number };
+            let (sha256, length) = (document.sha256, document.length);
+            of_role.push(Item { at, sha256, length, replaced: None });
         }
     }
-    Ok(items)
+    Ok(Some(items))
 }
 
 /// What the newest publication consists of.

@@ -4,8 +4,8 @@
 //! they carry along. Lives keep their incarnations. Positions begin after all that there ever were, so that whoever follows the
 //! feed hears of everything again and misses nothing; revisions are counted anew.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use super::{Finding, Progress, Stage};
 use crate::recover::{Attachment, Online};
@@ -14,6 +14,21 @@ use crate::storage::{
     StoredDocument, Wanted,
 };
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
+
+/// What to repair, and to where.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "written as a literal")]
+pub struct Repair {
+    /// The damaged store's folder, which is left as it is.
+    pub from: PathBuf,
+    /// The new store's folder; nothing may be in it.
+    pub to: PathBuf,
+    /// Files to put into it, by name; a `/` in a name leads into a folder there.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// No record had a Position above this one, where somebody knows better than what can be read: an anchor, or who follows
+    /// the changes.
+    pub position_above: Option<Position>,
+}
 
 /// What a repair saved, and what it could not.
 #[derive(Clone, Debug, Default)]
@@ -32,10 +47,11 @@ struct Life {
     incarnation: Incarnation,
     revision: Revision,
     ended: bool,
-    /// When its newest publication was, if a collection left only the record of it: the life had ended then.
+    /// When its newest publication was, if not all that it consists of is there: the life had ended when that was dropped, or
+    /// what came after it is lost.
     dropped: Option<UnixTime>,
-    /// Every document of it, bytes or not.
-    documents: HashSet<(RoleName, Sha256)>,
+    /// Every document of it, and whether its bytes are there.
+    documents: HashMap<(RoleName, Sha256), bool>,
     /// The newest of each role: what the next one is probably alike.
     newest: HashMap<RoleName, Sha256>,
     /// Where records that hold online keys stood and stand.
@@ -49,36 +65,54 @@ impl Life {
             revision: Revision::NONE,
             ended: false,
             dropped: None,
-            documents: HashSet::new(),
+            documents: HashMap::new(),
             newest: HashMap::new(),
             keys: HashMap::new(),
         }
     }
 }
 
-struct Repair<'a> {
+struct Repairing<'a> {
     salvage: &'a Salvage,
     building: &'a Building,
     lives: HashMap<RepositoryName, Life>,
+    /// The newest life that any header tells of, of each repository, and when.
+    heard: BTreeMap<RepositoryName, (Incarnation, UnixTime)>,
     report: RepairReport,
 }
 
-/// Makes a store in `to` from what can be read of the one in `from`, which is left as it is.
+/// Makes a store from what can be read of another one.
 pub(crate) fn repair(
-    from: &Path,
-    to: &Path,
-    along: &[(String, Vec<u8>)],
+    asked: &Repair,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RepairReport, StorageError> {
+    let Repair { from, to, files, position_above } = asked;
     let salvage = Salvage::of(from)?;
+    let newest = salvage.newest.max(position_above.unwrap_or(Position::START));
+    if i64::try_from(newest.get()).is_err() {
+        let doing = format!("going on above position {newest}, which leaves no room");
+        return Err(StorageError::io(doing, std::io::ErrorKind::InvalidInput.into()));
+    }
     let building = Building::begin(to)?;
-    building.storage().skip_to(salvage.newest)?;
+    building.storage().skip_to(newest)?;
     let findings = salvage.damages.iter().cloned().map(Finding::from).collect();
     let report = RepairReport { findings, ..RepairReport::default() };
-    let mut repair = Repair { salvage: &salvage, building: &building, lives: HashMap::new(), report };
+    let mut repair = Repairing {
+        salvage: &salvage,
+        building: &building,
+        lives: HashMap::new(),
+        heard: BTreeMap::new(),
+        report,
+    };
     let all = u64::try_from(salvage.headers.len()).unwrap_or(u64::MAX);
     let mut expected = Position::START.next();
+    let mut unreadable: Vec<_> = salvage.unreadable.iter().collect();
+    unreadable.sort_by_key(|header| header.position);
+    let mut unreadable = unreadable.into_iter().peekable();
     for (done, header) in (1..).zip(&salvage.headers) {
+        while let Some(header) = unreadable.next_if(|unreadable| unreadable.position < header.position) {
+            repair.hear(header)?;
+        }
         if header.position > expected {
             let last = Position::new(header.position.get().saturating_sub(1));
             repair.report.gaps.push((expected, last));
@@ -87,34 +121,41 @@ pub(crate) fn repair(
         repair.take(header)?;
         progress(Progress { stage: Stage::Repairing, done, all });
     }
-    if salvage.newest >= expected {
-        repair.report.gaps.push((expected, salvage.newest));
+    unreadable.try_for_each(|header| repair.hear(header))?;
+    if newest >= expected {
+        repair.report.gaps.push((expected, newest));
     }
     repair.end_dropped()?;
+    repair.end_unsaved()?;
     let report = repair.report;
-    for (name, bytes) in along {
+    for (name, bytes) in files {
         building.put(name, bytes)?;
     }
     building.finish()?;
     Ok(report)
 }
 
-impl Repair<'_> {
+impl Repairing<'_> {
+    /// Ends what a header says has ended, if nothing else of its record is used.
+    fn hear(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
+        let heard = self.heard.entry(header.repository.clone()).or_insert((header.incarnation, header.time));
+        *heard = (*heard).max((header.incarnation, header.time));
+        let living = self.lives.get(&header.repository).filter(|life| !life.ended);
+        let Some(living) = living.map(|life| life.incarnation) else { return Ok(()) };
+        // Where a later life began, the deletion that came between is lost.
+        let ends = living < header.incarnation
+            || (living == header.incarnation && header.kind == RecordKind::Deletion);
+        if ends { self.end(&header.repository, header.time) } else { Ok(()) }
+    }
+
     /// Takes a record over, or says why not.
     fn take(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
-        let living = self.lives.get(&header.repository).filter(|life| !life.ended);
-        let living = living.map(|life| life.incarnation);
-        if living.is_some_and(|incarnation| incarnation < header.incarnation) {
-            // The deletion that came between is lost.
-            self.end(&header.repository, header.time)?;
-        }
+        self.hear(header)?;
         if header.kind == RecordKind::Deletion {
-            let lives = living == Some(header.incarnation);
-            return if lives { self.end(&header.repository, header.time) } else { Ok(()) };
+            return Ok(());
         }
         match self.salvage.record(header) {
             Ok(record) => self.publication(header, record),
-            Err(error @ StorageError::Io { .. }) => Err(error),
             Err(error) => {
                 self.lost(header, error.to_string());
                 Ok(())
@@ -122,14 +163,36 @@ impl Repair<'_> {
         }
     }
 
-    /// Ends the lives whose end is lost, and of which nothing is left.
+    /// Ends the newest lives of which nothing was saved: the next one goes on after them.
+    fn end_unsaved(&mut self) -> Result<(), StorageError> {
+        for (repository, (incarnation, time)) in core::mem::take(&mut self.heard) {
+            let life = self.lives.get(&repository);
+            if life.is_some_and(|life| life.incarnation >= incarnation) {
+                continue;
+            }
+            let base = life.map(|life| (life.incarnation, life.revision));
+            self.commit_end(&repository, base, incarnation, Revision::NONE.next(), time)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the lives whose end is lost, and of which not all is left that their newest publication consists of.
     fn end_dropped(&mut self) -> Result<(), StorageError> {
         let dropped = |(name, life): (&RepositoryName, &Life)| {
             life.dropped.filter(|_| !life.ended).map(|time| (name.clone(), time))
         };
         let mut left: Vec<_> = self.lives.iter().filter_map(dropped).collect();
         left.sort();
-        left.into_iter().try_for_each(|(name, time)| self.end(&name, time))
+        for (repository, time) in left {
+            let what = "not all is left of any state of it: it is deleted".to_owned();
+            self.report.findings.push(Finding {
+                repository: Some(repository.clone()),
+                place: "repository".to_owned(),
+                what,
+            });
+            self.end(&repository, time)?;
+        }
+        Ok(())
     }
 
     fn lost(&mut self, header: &RecordHeader, what: String) {
@@ -142,11 +205,23 @@ impl Repair<'_> {
         let base = Some((life.incarnation, life.revision));
         life.revision = life.revision.next();
         life.ended = true;
+        let (incarnation, revision) = (life.incarnation, life.revision);
+        self.commit_end(repository, base, incarnation, revision, time)
+    }
+
+    fn commit_end(
+        &mut self,
+        repository: &RepositoryName,
+        base: Option<(Incarnation, Revision)>,
+        incarnation: Incarnation,
+        revision: Revision,
+        time: UnixTime,
+    ) -> Result<(), StorageError> {
         let record = Record {
             kind: RecordKind::Deletion,
             repository: repository.clone(),
-            incarnation: life.incarnation,
-            revision: life.revision,
+            incarnation,
+            revision,
             time,
             timestamp: None,
             documents: Vec::new(),
@@ -171,11 +246,20 @@ impl Repair<'_> {
             }
         };
         let known = self.lives.get(&header.repository);
+        if known.is_some_and(|life| life.incarnation > header.incarnation)
+            || known.is_some_and(|life| life.ended && life.incarnation == header.incarnation)
+        {
+            self.lost(header, "it is of a life that had ended".to_owned());
+            return Ok(());
+        }
         let before = known.filter(|life| !life.ended && life.incarnation == header.incarnation);
         let carried = attachment.as_ref().map(|attachment| &attachment.carried).into_iter().flatten();
-        let missing = carried.into_iter().find(|(role, sha256)| {
-            !before.is_some_and(|life| life.documents.contains(&(role.clone(), *sha256)))
-        });
+        let there = |role: &RoleName, sha256: &Sha256| {
+            before.and_then(|life| life.documents.get(&(role.clone(), *sha256))).copied()
+        };
+        let missing = carried.clone().find(|(role, sha256)| there(role, sha256).is_none());
+        let whole = record.documents.iter().all(Option::is_some)
+            && carried.into_iter().all(|(role, sha256)| there(role, sha256) == Some(true));
         if let Some((role, sha256)) = missing {
             let what = format!("it goes on with {role} {sha256}, which is lost");
             self.lost(header, what);
@@ -206,10 +290,12 @@ impl Repair<'_> {
         }
         let Some(life) = self.lives.get_mut(&header.repository) else { return Ok(()) };
         life.revision = revision;
-        life.dropped = record.attachment.is_empty().then_some(header.time);
+        life.dropped = (!whole || record.attachment.is_empty()).then_some(header.time);
         life.keys.insert(header.position, position);
-        life.documents
-            .extend(header.documents.iter().map(|document| (document.role.clone(), document.sha256)));
+        for (document, bytes) in header.documents.iter().zip(&record.documents) {
+            let is_there = life.documents.entry((document.role.clone(), document.sha256)).or_default();
+            *is_there |= bytes.is_some();
+        }
         for document in record.documents.iter().flatten() {
             life.newest.insert(document.role.clone(), document.sha256);
         }

@@ -5,11 +5,12 @@
 //! signs is signed anew above all that they may have seen, Positions go on above all that there ever were, and what
 //! ended since stays ended. What others signed meanwhile is gone, and they are named.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::backup::file::{Checked, Entry, InvalidBackup};
 use super::{Progress, Stage};
+use crate::publish::Floor;
 use crate::storage::{
     Building, Commit, Head, Raw, Record, RecordHeader, RecordKind, Salvage, Storage, StorageError,
 };
@@ -99,6 +100,9 @@ pub enum RestoreError {
     /// None was given.
     #[error("no backup is given")]
     NoBackup,
+    /// There would be no room to go on.
+    #[error("a position or version above {} leaves no room to go on above it", i64::MAX)]
+    Beyond,
     /// Clients may have seen anything.
     #[error("neither the old store nor its last position is known, so nothing says what to go on above")]
     NoFloor,
@@ -145,8 +149,10 @@ struct Known {
     newest: Position,
     /// The newest life of each repository, and whether it has ended.
     lives: BTreeMap<RepositoryName, (Incarnation, bool, UnixTime)>,
-    versions: HashMap<(RepositoryName, RoleName), Version>,
-    /// How many records nothing can be read of, each of which may have raised a version by one.
+    versions: HashMap<(RepositoryName, Incarnation, RoleName), Version>,
+    /// The Positions after the last backup of which at least the header can be read.
+    read: BTreeSet<Position>,
+    /// How many records after the last backup nothing can be read of, each of which may have raised a version by one.
     unreadable: u64,
     /// What the operator says.
     given: Option<Version>,
@@ -161,23 +167,23 @@ pub(crate) fn begin(
 ) -> Result<Restoring, RestoreError> {
     let checked = check(backups)?;
     let end = checked.last().map(|(_, backup)| backup.header.to).ok_or(RestoreError::NoBackup)?;
-    let known = match since {
+    let mut known = match since {
         Since::Nothing => Known::new(None),
-        Since::Lost(lost) => Known::of(lost, end)?,
+        Since::Lost(lost) => Known::of(lost)?,
     };
+    let goes_on_after = known.goes_on_after(since, end)?;
     let building = Building::begin(to)?;
     let records = take_over(&building, checked, end, progress)?;
     let mut report = RestoreReport {
         records,
         end,
-        goes_on_after: end,
+        goes_on_after,
         repositories: Vec::new(),
         gone: Vec::new(),
         unreadable: known.unreadable,
     };
-    if let Since::Lost(lost) = since {
-        report.goes_on_after = known.newest.max(lost.position.unwrap_or(Position::START)).max(end);
-        building.storage().skip_to(report.goes_on_after)?;
+    if matches!(since, Since::Lost(_)) {
+        building.storage().skip_to(goes_on_after)?;
         report.gone = end_lives(&building, &known)?;
     }
     Ok(Restoring { building, report, known })
@@ -250,47 +256,64 @@ fn take_over(
 
 impl Known {
     fn new(given: Option<Version>) -> Self {
-        let (lives, versions) = (BTreeMap::new(), HashMap::new());
-        Self { newest: Position::START, lives, versions, unreadable: 0, given }
+        let (lives, versions, read) = (BTreeMap::new(), HashMap::new(), BTreeSet::new());
+        Self { newest: Position::START, lives, versions, read, unreadable: 0, given }
     }
 
-    fn of(lost: &Lost, end: Position) -> Result<Self, RestoreError> {
+    fn of(lost: &Lost) -> Result<Self, RestoreError> {
         let mut known = Self::new(lost.version);
         let Some(old) = &lost.old else {
             return if lost.position.is_some() { Ok(known) } else { Err(RestoreError::NoFloor) };
         };
         let salvage = Salvage::of(old)?;
         known.newest = salvage.newest;
-        let read: Vec<_> = salvage.headers.iter().chain(&salvage.unreadable).collect();
-        for header in &read {
+        for header in salvage.headers.iter().chain(&salvage.unreadable) {
             known.hear(header);
         }
-        let after = read.iter().filter(|header| header.position > end).count();
-        let all = salvage.newest.get().saturating_sub(end.get());
-        known.unreadable = all.saturating_sub(u64::try_from(after).unwrap_or(u64::MAX));
         Ok(known)
     }
 
+    /// Where the store goes on, which ends at `end` in the backups; and counts what is not known up to there.
+    fn goes_on_after(&mut self, since: &Since, end: Position) -> Result<Position, RestoreError> {
+        let Since::Lost(lost) = since else { return Ok(end) };
+        let above = self.newest.max(lost.position.unwrap_or(Position::START)).max(end);
+        let beyond = |number: u64| i64::try_from(number).is_err();
+        if beyond(above.get()) || lost.version.is_some_and(|version| beyond(version.get())) {
+            return Err(RestoreError::Beyond);
+        }
+        let read = self.read.range(end.next()..=above.max(end.next())).count();
+        let all = above.get().saturating_sub(end.get());
+        self.unreadable = all.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(above)
+    }
+
     fn hear(&mut self, header: &RecordHeader) {
+        self.read.insert(header.position);
         let ended = header.kind == RecordKind::Deletion;
         let life = (header.incarnation, ended, header.time);
         let newest = self.lives.entry(header.repository.clone()).or_insert(life);
         *newest = (*newest).max(life);
         for document in &header.documents {
-            let key = (header.repository.clone(), document.role.clone());
+            let key = (header.repository.clone(), header.incarnation, document.role.clone());
             let newest = self.versions.entry(key).or_insert(document.version);
             *newest = (*newest).max(document.version);
         }
     }
 
-    /// The highest version of a role that clients may have seen.
-    fn floor(&self, repository: &RepositoryName, role: &RoleName) -> Option<Version> {
-        let known = self.versions.get(&(repository.clone(), role.clone())).copied();
-        // A root goes up by one each time, and its owner has it.
-        let given = self.given.filter(|_| *role != RoleName::Root);
-        let floor = known.max(given)?;
-        let above = floor.get().saturating_add(self.unreadable);
-        Version::new(above).or(Some(floor))
+    /// The highest version of a role that clients may have seen, whose version in the backups is `restored`.
+    fn floor(&self, life: &(RepositoryName, Incarnation), role: &RoleName, restored: Version) -> Version {
+        let (repository, incarnation) = life;
+        let known = self.versions.get(&(repository.clone(), *incarnation, role.clone())).copied();
+        let known = known.unwrap_or(restored).max(restored);
+        if *role == RoleName::Root {
+            // It goes up by one each time, and its owner has it.
+            return known;
+        }
+        // What is not known is bounded by what the operator says.
+        match self.given {
+            Some(given) => known.max(given),
+            None => Version::new(known.get().saturating_add(self.unreadable)).unwrap_or(known),
+        }
     }
 }
 
@@ -302,6 +325,8 @@ fn end_lives(building: &Building, known: &Known) -> Result<Vec<RepositoryName>, 
         let head = storage.head(repository);
         let living = head.as_ref().filter(|head| !head.deleted);
         match living {
+            // Nothing later is known of it than the backups have, or that life goes on.
+            Some(head) if head.incarnation > *incarnation => continue,
             Some(head) if head.incarnation == *incarnation && !ended => continue,
             Some(head) => end(building, repository, Some(head), head.incarnation, *time)?,
             None => {}
@@ -342,19 +367,30 @@ fn end(
 }
 
 impl Restoring {
-    /// The highest version of what the store signs that clients may have seen.
-    pub(crate) fn floor(&self, repository: &RepositoryName, role: &RoleName) -> Option<Version> {
-        self.known.floor(repository, role)
+    /// The highest version of what the store signs that clients may have seen of a life, whose set this is in the backups.
+    pub(crate) fn floor(&self, life: &(RepositoryName, Incarnation), set: &Set) -> Floor {
+        let of = |role: &RoleName, version| self.known.floor(life, role, version);
+        Floor {
+            snapshot: Some(of(&RoleName::Snapshot, set.snapshot.document().version())),
+            timestamp: Some(of(&RoleName::Timestamp, set.timestamp.document().version())),
+        }
     }
 
-    /// Notes what became of a repository, whose set this is now.
-    pub(crate) fn restored(&mut self, repository: &RepositoryName, signed: bool, set: &Set) {
-        let above = set.documents().filter_map(|document| {
-            let floor = self.known.floor(repository, document.role())?;
+    /// Notes what became of a repository, whose set was this in the backups and is that now.
+    pub(crate) fn restored(&mut self, life: &(RepositoryName, Incarnation), before: &Set, now: &Set) {
+        let versions: HashMap<_, _> =
+            before.documents().map(|document| (document.role().clone(), document.version())).collect();
+        let above = now.documents().filter_map(|document| {
+            let restored = versions.get(document.role()).copied().unwrap_or(document.version());
+            let floor = self.known.floor(life, document.role(), restored);
             (document.version() < floor).then(|| (document.role().clone(), floor))
         });
         let publish_above = above.collect();
-        let repository = repository.clone();
-        self.report.repositories.push(RestoredRepository { repository, signed, publish_above });
+        let signed = now.timestamp.document().version() > before.timestamp.document().version();
+        self.report.repositories.push(RestoredRepository {
+            repository: life.0.clone(),
+            signed,
+            publish_above,
+        });
     }
 }

@@ -13,8 +13,8 @@ use super::commit::{Answer, Committer};
 use super::stage::{Next, OnlineAt, Staged};
 use crate::catalog::{Catalog, HashKey, State, Visible, model};
 use crate::storage::{
-    Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Raw, Record, RecordHeader,
-    RecordKind, Status, Storage, StorageError, Wanted,
+    Commit, Damage, Discard, DocumentAt, Found, Head, Kept, Outcome, Prebuilt, Prepared, Raw, Record,
+    RecordHeader, RecordKind, Status, Storage, StorageError, Wanted,
 };
 use crate::sync::Mutex;
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, UnixTime};
@@ -101,6 +101,10 @@ impl Storage for Double {
     }
 
     fn keep_prebuilt(&self, _: &RepositoryName, _: Prebuilt) {}
+
+    fn keep(&self) -> Kept {
+        Kept::default()
+    }
 
     fn forget_prebuilt(&self, _: &RepositoryName) {}
 

@@ -7,7 +7,7 @@ use super::complete::Complete;
 use crate::catalog::{HashKey, State};
 use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
-use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
+use crate::storage::{Commit, Head, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
 use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Warning};
 
@@ -111,17 +111,18 @@ fn stored(document: &Document) -> StoredDocument {
 }
 
 /// Builds the record that ends a repository's life.
-pub(super) fn stage_deletion(repository: &RepositoryName, base: &Base, now: UnixTime) -> Staged {
+pub(super) fn stage_deletion(repository: &RepositoryName, head: &Head, now: UnixTime) -> Staged {
     let record = Record {
         kind: RecordKind::Deletion,
         repository: repository.clone(),
-        incarnation: base.incarnation(),
-        revision: base.revision().next(),
+        incarnation: head.incarnation,
+        revision: head.revision.next(),
         time: now,
         timestamp: None,
         documents: Vec::new(),
         attachment: [].into(),
     };
-    let commit = Commit { base: base.guard(), replaced: Vec::new(), record };
+    let base = Some((head.incarnation, head.revision));
+    let commit = Commit { base, replaced: Vec::new(), record };
     Staged { commit, next: None, warnings: Vec::new() }
 }

@@ -150,6 +150,16 @@ pub(crate) struct Discard {
     pub(crate) attachment: bool,
 }
 
+/// As long as there is one, every document that was there when it was made stays.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+impl Kept {
+    pub(crate) fn of(counted: &Arc<()>) -> Self {
+        Self(Arc::clone(counted))
+    }
+}
+
 impl Discard {
     /// Everything of a record.
     pub(crate) fn all(header: &RecordHeader) -> Self {
@@ -302,6 +312,9 @@ pub(crate) trait Storage: Send + Sync + 'static {
 
     /// BLAKE3 of the encoded header of the newest record up to a position, zeros before the first; `None` beyond the end.
     fn chain_up_to(&self, position: Position) -> Result<Option<[u8; 32]>, StorageError>;
+
+    /// From now on until the answer is dropped, no document is. Waits for what is being dropped.
+    fn keep(&self) -> Kept;
 
     /// At most `limit` headers after a position, in order, complete.
     fn headers(&self, after: Position, limit: usize) -> Result<Vec<RecordHeader>, StorageError>;

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use super::{Options, Store};
 use crate::maintain::{self, InvalidBackup, Progress, RestoreError, RestoreReport, Restoring, Since, Stage};
-use crate::publish::{self, Floor};
+use crate::publish;
 use crate::storage::local::LocalStorage;
-use crate::terms::{RepositoryName, RoleName, UnixTime};
+use crate::terms::{RepositoryName, UnixTime};
 
 /// What to restore, and to where.
 #[derive(Clone, Debug)]
@@ -76,17 +76,14 @@ impl Store {
         restoring: &mut Restoring,
         now: UnixTime,
     ) -> Result<(), RestoreError> {
-        let floor = Floor {
-            snapshot: restoring.floor(repository, &RoleName::Snapshot),
-            timestamp: restoring.floor(repository, &RoleName::Timestamp),
-        };
         let publisher = &self.0.publisher;
+        let Some(before) = publisher.loader.current(repository)? else { return Ok(()) };
+        let life = (repository.clone(), before.state.incarnation);
+        let floor = restoring.floor(&life, &before.state.set);
         let failed = |source| RestoreError::Sign { repository: repository.clone(), source };
         publish::restore(publisher, repository, floor, now).map_err(|error| failed(Box::new(error)))?;
-        let current = publisher.loader.current(repository)?;
-        if let Some(current) = current {
-            let signed = !current.state.online.is_empty();
-            restoring.restored(repository, signed, &current.state.set);
+        if let Some(current) = publisher.loader.current(repository)? {
+            restoring.restored(&life, &before.state.set, &current.state.set);
         }
         Ok(())
     }

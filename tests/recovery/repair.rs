@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tufstore::terms::{Position, RepositoryName, Sha256};
-use tufstore::{RepairReport, StorageError, Store};
+use tufstore::{Repair, RepairReport, StorageError, Store};
 use tufstore_testkit::{Publisher, copy, digest};
 
 use crate::long;
@@ -25,7 +25,8 @@ fn open(folder: &Path) -> Store {
 }
 
 fn repair(from: &Path, to: &Path) -> RepairReport {
-    Store::repair(from, to, &[], &mut |_| {}).unwrap()
+    let repair = Repair { from: from.into(), to: to.into(), ..Repair::default() };
+    Store::repair(&repair, &mut |_| {}).unwrap()
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
@@ -139,15 +140,20 @@ fn files_go_along_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let data = store(folder.path());
     let to = folder.path().join("repaired");
-    let along = |name: &str| [(name.to_owned(), b"sealed".to_vec())];
+    let along = |name: &str| Repair {
+        from: data.clone(),
+        to: to.clone(),
+        files: vec![(name.to_owned(), b"sealed".to_vec())],
+        ..Repair::default()
+    };
     for name in ["../out", "/tmp/tufstore-out", "tls/../../out", "", ".."] {
-        let refused = Store::repair(&data, &to, &along(name), &mut |_| {});
+        let refused = Store::repair(&along(name), &mut |_| {});
         assert!(matches!(refused, Err(StorageError::Io { .. })), "{name}: {refused:?}");
         assert!(!to.exists() && !folder.path().join("out").exists());
         assert!(!folder.path().join("repaired.unfinished").exists());
     }
     for name in ["master", "tls/key"] {
-        Store::repair(&data, &to, &along(name), &mut |_| {}).unwrap();
+        Store::repair(&along(name), &mut |_| {}).unwrap();
         assert_eq!(fs::read(to.join(name)).unwrap(), b"sealed");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&to), mode(&to.join(name))), (0o700, 0o600));
@@ -193,7 +199,8 @@ fn nothing_is_written_where_something_is() {
     let data = store(folder.path());
     let before = tufstore_testkit::files(&data);
     for (from, to) in [(&data, &data), (&folder.path().join("none"), &folder.path().join("to"))] {
-        let refused = Store::repair(from, to, &[], &mut |_| {});
+        let repair = Repair { from: from.clone(), to: to.clone(), ..Repair::default() };
+        let refused = Store::repair(&repair, &mut |_| {});
         assert!(matches!(refused, Err(StorageError::Io { .. })), "{refused:?}");
     }
     assert_eq!(tufstore_testkit::files(&data), before);
@@ -210,4 +217,58 @@ fn a_repair_that_was_cut_short_is_begun_anew() {
     repair(&data, &to);
     assert_eq!(documents(&open(&to)), documents(&open(&data)));
     assert!(!folder.path().join("repaired.unfinished").exists());
+}
+
+#[test]
+fn what_was_deleted_comes_back_only_where_nothing_tells_that_it_was_and_lives_never_go_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let store = open(&data);
+    let deleted: RepositoryName = "example.com/deleted".parse().unwrap();
+    let mut publisher = Publisher::for_store(deleted.as_str(), &store);
+    publisher.publish(&store).unwrap();
+    store.delete(&deleted, tufstore_testkit::NOW).unwrap();
+    Publisher::for_store("example.com/other", &store).publish(&store).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let path = segments(&data).remove(0);
+    let sound = fs::read(&path).unwrap();
+    let end = sound.iter().rposition(|byte| *byte != 0).unwrap();
+    let (mut unreadable, mut ended) = (0, 0);
+    for offset in (160..end).step_by(if long() { 3 } else { 23 }) {
+        let mut bytes = sound.clone();
+        bytes[offset] ^= 0x10;
+        write(&path, &bytes);
+        let to = folder.path().join("repaired");
+        let report = repair(&data, &to);
+        let new = open(&to);
+        let case = format!("at {offset}: {report:?}");
+        assert_eq!(new.verify(&mut |_| {}).unwrap().findings, [], "{case}");
+        let lives = new.view(&deleted).unwrap().is_some();
+        assert!(!lives || report.gaps == [(Position::new(2), Position::new(2))], "{case}");
+        unreadable += u64::from(lives);
+        if !lives {
+            // The next life is above the one that ended, though nothing of that may be left.
+            let receipt = Publisher::for_store(deleted.as_str(), &new).publish(&new).unwrap();
+            let nobody_tells = report.gaps.iter().any(|(first, last)| first.get() <= 2 && last.get() >= 2);
+            assert!(receipt.incarnation.get() == 2 || nobody_tells, "{case}");
+            ended += 1;
+        }
+        drop(new);
+        fs::remove_dir_all(&to).unwrap();
+    }
+    assert!(unreadable > 0 && ended > 10, "{unreadable} {ended}");
+}
+
+#[test]
+fn a_repaired_store_goes_on_above_what_somebody_else_has_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, to) = (store(folder.path()), folder.path().join("repaired"));
+    let above = Position::new(open(&data).position().get() + 100);
+    let repair = Repair { from: data, to: to.clone(), position_above: Some(above), ..Repair::default() };
+    let report = Store::repair(&repair, &mut |_| {}).unwrap();
+    assert_eq!(report.gaps.last().unwrap().1, above);
+    let new = open(&to);
+    assert!(new.changes(Position::START).map(Result::unwrap).all(|change| change.position > above));
+    assert_eq!(new.verify(&mut |_| {}).unwrap().findings, []);
 }

@@ -1,11 +1,12 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
 use crate::storage::local::LocalStorage;
 use crate::storage::local::delta::Reader;
-use crate::storage::{Discard, DocumentAt, RecordHeader, StorageError};
+use crate::storage::{Discard, DocumentAt, Kept, RecordHeader, StorageError};
 
 impl LocalStorage {
     pub(super) fn stand_on(&self, documents: &[DocumentAt]) -> Result<HashSet<DocumentAt>, StorageError> {
@@ -70,11 +71,11 @@ impl LocalStorage {
         }
         let mut left = self.journal.followed();
         let (all, mut done, mut freed) = (count(left.len()), 0, 0_u64);
-        let mut without_room = None;
+        let (mut without_room, mut damaged) = (None, None);
         while !left.is_empty() {
             let (mut again, before) = (Vec::new(), freed);
             for number in left {
-                if !progress(done, all) {
+                if !progress(done, all) || self.is_kept() {
                     self.checkpoint_after(freed)?;
                     return Ok(freed);
                 }
@@ -86,6 +87,11 @@ impl LocalStorage {
                     Err(error) if error.is_full_disk() => {
                         again.push(number);
                         without_room = Some(error);
+                    }
+                    Err(error @ StorageError::Corrupt { .. }) => {
+                        tracing::warn!(%error, "a segment is left as it is");
+                        damaged.get_or_insert(error);
+                        done += 1;
                     }
                     Err(error) => return Err(error),
                 }
@@ -100,7 +106,24 @@ impl LocalStorage {
         progress(all, all);
         self.checkpoint_after(freed)?;
         self.journal.keep_reserve();
-        Ok(freed)
+        damaged.map_or(Ok(freed), Err)
+    }
+
+    /// Whether somebody reads what would be dropped. What is left is dropped the next time.
+    fn is_kept(&self) -> bool {
+        let kept = Arc::strong_count(&self.kept) > 1;
+        if kept {
+            tracing::info!("a backup is being made: what is left to drop is dropped the next time");
+        }
+        kept
+    }
+
+    /// From now on until the answer is dropped, nothing is dropped.
+    pub(super) fn keep_all(&self) -> Kept {
+        let kept = Kept::of(&self.kept);
+        // Waits for the segment that is being written anew.
+        drop(self.compacting.lock());
+        kept
     }
 
     /// The one before knows other files: it would cost reading them again.

@@ -53,8 +53,8 @@ use crate::storage::local::journal::{End, Journal, JournalOptions, RESERVE, Segm
 use crate::storage::local::lock::FolderLock;
 use crate::storage::local::twins::Twins;
 use crate::storage::{
-    Commit, Damage, Discard, DocumentAt, Found, Head, Outcome, Prebuilt, Prepared, Record, RecordHeader,
-    Status, Storage, StorageError, Wanted,
+    Commit, Damage, Discard, DocumentAt, Found, Head, Kept, Outcome, Prebuilt, Prepared, Record,
+    RecordHeader, Status, Storage, StorageError, Wanted,
 };
 use crate::terms::{Position, RepositoryName};
 
@@ -105,6 +105,8 @@ pub(crate) struct LocalStorage {
     checkpointed: Mutex<Checkpointed>,
     /// Held by who writes segments anew.
     compacting: Mutex<()>,
+    /// Counts who needs that nothing is dropped.
+    kept: Arc<()>,
     anchor: Option<Anchor>,
     twins: Option<Twins>,
     /// Released last.
@@ -203,6 +205,7 @@ impl LocalStorage {
             rebuilding: options.rebuilding,
             checkpointed: Mutex::new(Checkpointed { position: seen, due }),
             compacting: Mutex::new(()),
+            kept: Arc::default(),
             anchor: None,
             twins: None,
             locks: Vec::new(),
@@ -400,6 +403,10 @@ impl Storage for LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
         self.compact_segments(may, part, progress)
+    }
+
+    fn keep(&self) -> Kept {
+        self.keep_all()
     }
 
     fn export(&self, after: Position, bytes: usize) -> Result<Vec<Raw>, StorageError> {

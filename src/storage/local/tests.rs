@@ -469,3 +469,24 @@ fn commits_and_reads_from_many_threads_agree() {
     assert_eq!(storage.end().get(), 150);
     assert_eq!(damages(&storage), []);
 }
+
+#[test]
+fn nothing_is_dropped_as_long_as_somebody_keeps_it() {
+    over_every_store(|open| {
+        let storage = open();
+        let mut author = Author::default();
+        for round in 0..6 {
+            committed(&storage, author.publish("gone", 900 + round));
+        }
+        committed(&storage, author.delete("gone"));
+        let compact = || storage.compact(&|header| Discard::all(header), 100, &mut |_, _| true).unwrap();
+        let kept = [storage.keep(), storage.keep()];
+        for kept in kept {
+            assert_eq!(compact(), 0);
+            assert!(storage.record(Position::START.next()).is_ok());
+            drop(kept);
+        }
+        assert!(compact() > 1_000);
+        assert!(matches!(storage.record(Position::START.next()), Err(StorageError::Collected)));
+    });
+}

@@ -130,6 +130,9 @@ pub(crate) struct Repair {
     /// Where to make the new one; nothing may be there
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+    /// Go on above this position, if that is above all that the old store tells of
+    #[arg(long, value_name = "N")]
+    pub(crate) position_above: Option<Position>,
 }
 
 /// Drop what was replaced long ago, and give its space back.

@@ -44,11 +44,13 @@ const BESIDE: [&str; 2] = ["master", "tls"];
 /// `tufstore repair`
 pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure> {
     let bar = output::bar("repairing", 0);
-    let mut along = Vec::new();
+    let mut files = Vec::new();
     for name in BESIDE {
-        read(&args.folder, name.to_owned(), &mut along)?;
+        read(&args.folder, name.to_owned(), &mut files)?;
     }
-    let report = Store::repair(&args.folder, &args.to, &along, &mut |progress| {
+    let (from, to, position_above) = (args.folder.clone(), args.to.clone(), args.position_above);
+    let repair = tufstore::Repair { from, to, files, position_above };
+    let report = Store::repair(&repair, &mut |progress| {
         bar.set_length(progress.all);
         bar.set_position(progress.done);
     });
