@@ -121,7 +121,7 @@ fn open_on(device: &CrashDevice) -> Result<Store, StorageError> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Upgraded {
     published: bool,
-    /// `false` while nobody knows.
+    /// `None` if it was not tried.
     deleted: Option<bool>,
     closed: bool,
 }
