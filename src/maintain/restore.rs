@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use super::backup::file::{Checked, Entry, InvalidBackup};
 use super::{Progress, Stage};
-use crate::publish::Floor;
 use crate::storage::{
     Building, Commit, Head, Raw, Record, RecordHeader, RecordKind, Salvage, Storage, StorageError,
 };
@@ -367,13 +366,14 @@ fn end(
 }
 
 impl Restoring {
-    /// The highest version of what the store signs that clients may have seen of a life, whose set this is in the backups.
-    pub(crate) fn floor(&self, life: &(RepositoryName, Incarnation), set: &Set) -> Floor {
-        let of = |role: &RoleName, version| self.known.floor(life, role, version);
-        Floor {
-            snapshot: Some(of(&RoleName::Snapshot, set.snapshot.document().version())),
-            timestamp: Some(of(&RoleName::Timestamp, set.timestamp.document().version())),
-        }
+    /// The highest version of a role that clients may have seen of a life, whose version in the backups is `restored`.
+    pub(crate) fn floor(
+        &self,
+        life: &(RepositoryName, Incarnation),
+        role: &RoleName,
+        restored: Version,
+    ) -> Version {
+        self.known.floor(life, role, restored)
     }
 
     /// Notes what became of a repository, whose set was this in the backups and is that now.

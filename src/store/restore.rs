@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use super::{Options, Store};
 use crate::maintain::{self, InvalidBackup, Progress, RestoreError, RestoreReport, Restoring, Since, Stage};
-use crate::publish;
+use crate::publish::{self, Floor};
 use crate::storage::local::LocalStorage;
-use crate::terms::{RepositoryName, UnixTime};
+use crate::terms::{RepositoryName, RoleName, UnixTime};
 
 /// What to restore, and to where.
 #[derive(Clone, Debug)]
@@ -79,11 +79,16 @@ impl Store {
         let publisher = &self.0.publisher;
         let Some(before) = publisher.loader.current(repository)? else { return Ok(()) };
         let life = (repository.clone(), before.state.incarnation);
-        let floor = restoring.floor(&life, &before.state.set);
+        let set = &before.state.set;
+        let floor = |role: &RoleName, version| Some(restoring.floor(&life, role, version));
+        let floor = Floor {
+            snapshot: floor(&RoleName::Snapshot, set.snapshot.document().version()),
+            timestamp: floor(&RoleName::Timestamp, set.timestamp.document().version()),
+        };
         let failed = |source| RestoreError::Sign { repository: repository.clone(), source };
         publish::restore(publisher, repository, floor, now).map_err(|error| failed(Box::new(error)))?;
         if let Some(current) = publisher.loader.current(repository)? {
-            restoring.restored(&life, &before.state.set, &current.state.set);
+            restoring.restored(&life, set, &current.state.set);
         }
         Ok(())
     }
