@@ -1,7 +1,8 @@
 //! The end of a repository's life: one durable record that takes effect at once.
 
 use super::stage::stage_deletion;
-use super::{DeleteError, Publisher, Receipt, commit, install};
+use super::{DeleteError, Publisher, Receipt, base, commit, install};
+use crate::storage::StorageError;
 use crate::terms::{RepositoryName, UnixTime};
 
 /// Ends the life of `repository`, whatever its newest publication is. `None` if it does not live.
@@ -11,10 +12,19 @@ pub(crate) fn delete(
     now: UnixTime,
 ) -> Result<Option<Receipt>, DeleteError> {
     loop {
-        // Its metadata is not looked at: what is damaged can be deleted.
-        let head = publisher.loader.storage.head(repository).filter(|head| !head.deleted);
-        let Some(head) = head else { return Ok(None) };
-        match publisher.committer.commit(stage_deletion(repository, &head, now))? {
+        let (incarnation, revision) = match base::pin(publisher, repository) {
+            Ok(base) if base.current().is_none() => return Ok(None),
+            Ok(base) => (base.incarnation(), base.revision()),
+            // What cannot be read can be deleted all the same. Otherwise it is the catalog that says what lives, as it does to
+            // whoever looks: the storage knows of a commit a moment earlier.
+            Err(error @ StorageError::Corrupt { .. }) => {
+                let head = publisher.loader.storage.head(repository).filter(|head| !head.deleted);
+                let Some(head) = head else { return Err(error.into()) };
+                (head.incarnation, head.revision)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match publisher.committer.commit(stage_deletion(repository, incarnation, revision, now))? {
             commit::Answer::Committed(committed) => return Ok(Some(install::receipt(committed))),
             commit::Answer::Moved => {}
         }

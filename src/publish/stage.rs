@@ -7,8 +7,8 @@ use super::complete::Complete;
 use crate::catalog::{HashKey, State};
 use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
-use crate::storage::{Commit, Head, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
-use crate::terms::{Position, RepositoryName, RoleName, UnixTime};
+use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
+use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Warning};
 
 /// Ready to be written and shown.
@@ -111,18 +111,23 @@ fn stored(document: &Document) -> StoredDocument {
 }
 
 /// Builds the record that ends a repository's life.
-pub(super) fn stage_deletion(repository: &RepositoryName, head: &Head, now: UnixTime) -> Staged {
+pub(super) fn stage_deletion(
+    repository: &RepositoryName,
+    incarnation: Incarnation,
+    revision: Revision,
+    now: UnixTime,
+) -> Staged {
     let record = Record {
         kind: RecordKind::Deletion,
         repository: repository.clone(),
-        incarnation: head.incarnation,
-        revision: head.revision.next(),
+        incarnation,
+        revision: revision.next(),
         time: now,
         timestamp: None,
         documents: Vec::new(),
         attachment: [].into(),
     };
-    let base = Some((head.incarnation, head.revision));
+    let base = Some((incarnation, revision));
     let commit = Commit { base, replaced: Vec::new(), record };
     Staged { commit, next: None, warnings: Vec::new() }
 }
