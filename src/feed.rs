@@ -1,7 +1,11 @@
 //! What happened, in order and complete: a reading of the journal's headers, not a second truth.
 
+mod audit;
+
 use std::sync::Arc;
 use std::vec;
+
+pub use audit::{Audit, AuditLine, Audited};
 
 use crate::catalog::Catalog;
 use crate::storage::{RecordHeader, RecordKind, Storage, StorageError};
@@ -51,7 +55,28 @@ pub enum ChangeKind {
 /// Changes after a position, oldest first. Reads the journal in pages as it goes; ends at the newest change there is when
 /// it gets there. Sees every change exactly once, and none before every view does. It holds the journal open by itself: who
 /// keeps it after the last `Store` was dropped can read on to the end that there was.
-pub struct Changes {
+pub struct Changes(Headers);
+
+impl Changes {
+    pub(crate) fn new(storage: Arc<dyn Storage>, catalog: Arc<Catalog>, after: Position) -> Self {
+        Self(Headers::new(storage, catalog, after))
+    }
+}
+
+impl Iterator for Changes {
+    type Item = Result<Change, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Settings are of no repository.
+        let of_repository = |header: &Result<RecordHeader, StorageError>| {
+            header.as_ref().map_or(true, |header| header.kind != RecordKind::Settings)
+        };
+        self.0.by_ref().find(of_repository).map(|header| header.and_then(change))
+    }
+}
+
+/// Headers after a position, as far as views show what they tell of.
+struct Headers {
     storage: Arc<dyn Storage>,
     catalog: Arc<Catalog>,
     after: Position,
@@ -59,16 +84,16 @@ pub struct Changes {
     failed: bool,
 }
 
-impl Changes {
+impl Headers {
     const PAGE: usize = 256;
 
-    pub(crate) fn new(storage: Arc<dyn Storage>, catalog: Arc<Catalog>, after: Position) -> Self {
+    fn new(storage: Arc<dyn Storage>, catalog: Arc<Catalog>, after: Position) -> Self {
         Self { storage, catalog, after, page: Vec::new().into_iter(), failed: false }
     }
 }
 
-impl Iterator for Changes {
-    type Item = Result<Change, StorageError>;
+impl Iterator for Headers {
+    type Item = Result<RecordHeader, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -91,7 +116,7 @@ impl Iterator for Changes {
         }
         let header = self.page.next()?;
         self.after = header.position;
-        Some(change(header))
+        Some(Ok(header))
     }
 }
 
@@ -100,7 +125,9 @@ fn change(header: RecordHeader) -> Result<Change, StorageError> {
         (RecordKind::Publication, Some((version, sha256))) => ChangeKind::Published { version, sha256 },
         (RecordKind::Deletion, None) => ChangeKind::Deleted,
         (RecordKind::Restoration, Some((version, sha256))) => ChangeKind::Restored { version, sha256 },
-        (RecordKind::Publication | RecordKind::Restoration, None) | (RecordKind::Deletion, Some(_)) => {
+        (RecordKind::Publication | RecordKind::Restoration, None)
+        | (RecordKind::Deletion, Some(_))
+        | (RecordKind::Settings, _) => {
             return Err(StorageError::Corrupt {
                 place: format!("journal, position {}", header.position),
                 repository: Some(header.repository),
@@ -114,6 +141,6 @@ fn change(header: RecordHeader) -> Result<Change, StorageError> {
 
 impl std::fmt::Debug for Changes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Changes").field("after", &self.after).finish_non_exhaustive()
+        f.debug_struct("Changes").field("after", &self.0.after).finish_non_exhaustive()
     }
 }

@@ -123,14 +123,15 @@ pub mod fuzzing;
 pub mod measuring;
 
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
-pub use feed::{Change, ChangeKind, Changes};
+pub use feed::{Audit, AuditLine, Audited, Change, ChangeKind, Changes};
 pub use maintain::{
     BackupError, BackupReport, CollectReport, Finding, InvalidBackup, Lost, Progress, Repair, RepairReport,
     RestoreError, RestoreReport, RestoredRepository, Retention, Since, Stage, VerifyReport,
 };
 pub use metadata::{Document, Limits, ParseError};
 pub use publish::{
-    DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Upload,
+    DeleteError, Fault, Lifetimes, MirrorError, OnlineKeyRefused, PublishError, Receipt, Settings,
+    SettingsError, Upload,
 };
 pub use storage::{IndexKind, Status, StorageError};
 pub use store::{NotInMemory, Options, Restore, Store};

@@ -44,6 +44,7 @@ impl Seam {
             timestamp: None,
             documents: vec![document],
             attachment: [].into(),
+            note: None,
         };
         let before = number.checked_sub(1).filter(|before| *before > 0);
         let base = before.map(|before| (Incarnation::FIRST, Revision::new(before)));

@@ -1,4 +1,5 @@
 mod restore;
+mod settings;
 
 pub use restore::Restore;
 
@@ -271,7 +272,7 @@ impl Store {
     /// # Cost
     /// One small append, one sync shared with whoever else publishes at the time.
     pub fn delete(&self, repository: &RepositoryName, now: UnixTime) -> Result<Option<Receipt>, DeleteError> {
-        publish::delete(&self.0.publisher, repository, now)
+        publish::delete(&self.0.publisher, repository, None, now)
     }
 
     /// What `tag` stands for at `now`: already verified, by Docker's rule (`targets/releases` first, then `targets`).

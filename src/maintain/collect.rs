@@ -2,7 +2,7 @@
 //!
 //! What stays: every root; what the newest publication consists of; the last versions of each role, and what was replaced
 //! lately; all that a timestamp which has not expired leads to, since a client may hold it; and what any of these is
-//! stored as a difference to. That a document was published stays on record.
+//! stored as a difference to. That a document was published stays on record. Of settings, the newest stay.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -113,6 +113,7 @@ pub(crate) fn collect(
                 Err(error) => return Err(error),
             }
         }
+        dropped.extend(of_settings(storage)?);
         dropped.sort_unstable();
         report.documents = count(dropped.len());
     }
@@ -176,6 +177,18 @@ fn of_repository(
     kept.extend(storage.standing_on(&sorted)?);
     let all = items.into_values().flatten().map(|item| item.at);
     Ok(all.filter(|at| !kept.contains(at)).collect())
+}
+
+/// All settings but the newest, which alone say anything still: what was taken away from somebody is not kept.
+fn of_settings(storage: &dyn Storage) -> Result<Vec<DocumentAt>, StorageError> {
+    let settings = RepositoryName::of_settings();
+    let Some(head) = storage.head(&settings) else { return Ok(Vec::new()) };
+    let positions = storage.positions(&settings).unwrap_or_default();
+    let Some(items) = items(storage, &settings, head.incarnation, &positions)? else { return Ok(Vec::new()) };
+    let items: Vec<_> = items.into_values().flatten().map(|item| item.at).collect();
+    let Some(newest) = items.last() else { return Ok(Vec::new()) };
+    let kept = storage.standing_on(&[*newest])?;
+    Ok(items.iter().copied().filter(|at| at != newest && !kept.contains(at)).collect())
 }
 
 /// `None` if these are not the Positions of that life, each of its publications after the one before.

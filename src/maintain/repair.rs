@@ -78,6 +78,8 @@ struct Repairing<'a> {
     lives: HashMap<RepositoryName, Life>,
     /// The newest life that any header tells of, of each repository, and when.
     heard: BTreeMap<RepositoryName, (Incarnation, UnixTime)>,
+    /// Of the newest settings that are whole.
+    settings: Option<Position>,
     report: RepairReport,
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn repair(
         building: &building,
         lives: HashMap::new(),
         heard: BTreeMap::new(),
+        settings: newest_settings(&salvage),
         report,
     };
     let all = u64::try_from(salvage.headers.len()).unwrap_or(u64::MAX);
@@ -135,9 +138,24 @@ pub(crate) fn repair(
     Ok(report)
 }
 
+fn newest_settings(salvage: &Salvage) -> Option<Position> {
+    let of_settings = salvage.headers.iter().rev().filter(|header| header.kind == RecordKind::Settings);
+    let is_whole = |header: &&RecordHeader| {
+        salvage.record(header).is_ok_and(|record| record.documents.iter().all(Option::is_some))
+    };
+    of_settings.into_iter().find(is_whole).map(|header| header.position)
+}
+
 impl Repairing<'_> {
     /// Ends what a header says has ended, if nothing else of its record is used.
     fn hear(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
+        if header.kind == RecordKind::Settings {
+            if self.settings < Some(header.position) {
+                let what = "settings are lost, and those before them hold again: what these changed has to be done anew";
+                self.lost(header, what.to_owned());
+            }
+            return Ok(());
+        }
         let heard = self.heard.entry(header.repository.clone()).or_insert((header.incarnation, header.time));
         *heard = (*heard).max((header.incarnation, header.time));
         let living = self.lives.get(&header.repository).filter(|life| !life.ended);
@@ -151,8 +169,10 @@ impl Repairing<'_> {
     /// Takes a record over, or says why not.
     fn take(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
         self.hear(header)?;
-        if header.kind == RecordKind::Deletion {
-            return Ok(());
+        match header.kind {
+            RecordKind::Deletion => return Ok(()),
+            RecordKind::Settings => return self.settings(header),
+            RecordKind::Publication | RecordKind::Restoration => {}
         }
         match self.salvage.record(header) {
             Ok(record) => self.publication(header, record),
@@ -161,6 +181,22 @@ impl Repairing<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes settings over, and of those before the newest whatever is left.
+    fn settings(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
+        if self.settings < Some(header.position) {
+            return Ok(());
+        }
+        let dropped =
+            || SalvagedRecord { documents: vec![None; header.documents.len()], attachment: [].into() };
+        let record = self.salvage.record(header).unwrap_or_else(|_| dropped());
+        let head = self.building.storage().head(&header.repository);
+        let base = head.map(|head| (head.incarnation, head.revision));
+        let revision = base.map_or(Revision::NONE, |(_, revision)| revision).next();
+        self.commit(header, &record, base, revision)?;
+        self.report.saved += 1;
+        Ok(())
     }
 
     /// Ends the newest lives of which nothing was saved: the next one goes on after them.
@@ -197,7 +233,8 @@ impl Repairing<'_> {
 
     fn lost(&mut self, header: &RecordHeader, what: String) {
         let place = format!("position {}", header.position);
-        self.report.findings.push(Finding { repository: Some(header.repository.clone()), place, what });
+        let repository = (header.kind != RecordKind::Settings).then(|| header.repository.clone());
+        self.report.findings.push(Finding { repository, place, what });
     }
 
     fn end(&mut self, repository: &RepositoryName, time: UnixTime) -> Result<(), StorageError> {
@@ -226,6 +263,7 @@ impl Repairing<'_> {
             timestamp: None,
             documents: Vec::new(),
             attachment: Vec::new().into(),
+            note: None,
         };
         self.building.storage().commit_alone(Commit { base, replaced: Vec::new(), record })?;
         self.report.saved += 1;
@@ -335,6 +373,7 @@ impl Repairing<'_> {
                 timestamp: header.timestamp,
                 documents,
                 attachment: record.attachment.clone(),
+                note: header.note.clone(),
             },
         };
         storage.commit_alone(commit)

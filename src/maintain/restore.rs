@@ -288,6 +288,9 @@ impl Known {
 
     fn hear(&mut self, header: &RecordHeader) {
         self.read.insert(header.position);
+        if header.kind == RecordKind::Settings {
+            return;
+        }
         let ended = header.kind == RecordKind::Deletion;
         let life = (header.incarnation, ended, header.time);
         let newest = self.lives.entry(header.repository.clone()).or_insert(life);
@@ -360,6 +363,7 @@ fn end(
         timestamp: None,
         documents: Vec::new(),
         attachment: Vec::new().into(),
+        note: None,
     };
     let base = head.map(|head| (head.incarnation, head.revision));
     building.storage().commit_alone(Commit { base, replaced: Vec::new(), record }).map(|_| ())

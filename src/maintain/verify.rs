@@ -149,6 +149,11 @@ enum Followed {
 
 impl Believing<'_> {
     fn follow(&mut self, header: &RecordHeader) -> Result<(), String> {
+        if header.kind == RecordKind::Settings {
+            // Of which whoever embeds the store knows what they say.
+            self.documents += count(header.documents.len());
+            return Ok(());
+        }
         if header.kind == RecordKind::Deletion {
             self.repositories.remove(&header.repository);
             return Ok(());

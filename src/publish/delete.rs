@@ -3,12 +3,13 @@
 use super::stage::stage_deletion;
 use super::{DeleteError, Publisher, Receipt, base, commit, install};
 use crate::storage::StorageError;
-use crate::terms::{RepositoryName, UnixTime};
+use crate::terms::{Note, RepositoryName, UnixTime};
 
 /// Ends the life of `repository`, whatever its newest publication is. `None` if it does not live.
 pub(crate) fn delete(
     publisher: &Publisher,
     repository: &RepositoryName,
+    note: Option<&Note>,
     now: UnixTime,
 ) -> Result<Option<Receipt>, DeleteError> {
     loop {
@@ -24,7 +25,8 @@ pub(crate) fn delete(
             }
             Err(error) => return Err(error.into()),
         };
-        match publisher.committer.commit(stage_deletion(repository, incarnation, revision, now))? {
+        let staged = stage_deletion(repository, incarnation, revision, note.cloned(), now);
+        match publisher.committer.commit(staged)? {
             commit::Answer::Committed(committed) => return Ok(Some(install::receipt(committed))),
             commit::Answer::Moved => {}
         }

@@ -158,6 +158,28 @@ impl DeleteError {
     }
 }
 
+/// Why settings were not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// They were made from others than the present ones: read those, and make the change again.
+    #[error("the settings have changed meanwhile")]
+    Superseded,
+    /// See [`PublishError::Storage`].
+    #[error("storage failed")]
+    Storage(#[from] StorageError),
+}
+
+impl SettingsError {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Superseded => Fault::Race,
+            Self::Storage(_) => Fault::Operator,
+        }
+    }
+}
+
 /// Why no public key of an online role can be given out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Receipt;
-use super::stage::{OnlineAt, Ready};
+use super::stage::{Next, OnlineAt, Ready};
 use crate::catalog::{Catalog, Current};
 use crate::recover::keep_prebuilt;
 use crate::storage::{Record, Storage};
@@ -26,17 +26,21 @@ pub(super) fn install(
 ) -> Committed {
     let Ready { prepared, next, warnings } = ready;
     let repository = &prepared.record.repository;
-    if let Some(next) = next {
-        let online_at = match next.online {
-            OnlineAt::Here => Some(position),
-            OnlineAt::There(there) => there,
-        };
-        let current = Arc::new(Current::new(position, online_at, next.state));
-        catalog.install(repository, &current);
-        keep_prebuilt(storage, repository, &current);
-    } else {
-        catalog.remove(repository);
-        storage.forget_prebuilt(repository);
+    match next {
+        Next::State(state, online) => {
+            let online_at = match online {
+                OnlineAt::Here => Some(position),
+                OnlineAt::There(there) => there,
+            };
+            let current = Arc::new(Current::new(position, online_at, *state));
+            catalog.install(repository, &current);
+            keep_prebuilt(storage, repository, &current);
+        }
+        Next::Nothing => {
+            catalog.remove(repository);
+            storage.forget_prebuilt(repository);
+        }
+        Next::Same => {}
     }
     catalog.arrivals().announce(position);
     Committed { position, record: prepared.record, warnings }

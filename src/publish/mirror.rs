@@ -32,6 +32,7 @@ pub(crate) fn mirror(
             &base,
             publisher.loader.catalog.key(),
             RecordKind::Publication,
+            offered.note.clone(),
             now,
         )?)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),

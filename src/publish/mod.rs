@@ -4,6 +4,7 @@
 //! publish  bytes ─parse─▶ Parsed ─verify─▶ Verified ─complete─▶ Complete ─stage─▶ Staged ─commit─▶ Committed ─install─▶ Receipt
 //! mirror   a set signed elsewhere ──parse, verify as a client───▶ Complete ─▶ the same from there
 //! restore  base of before ────────── signed above a floor ─────▶ Complete ─▶ the same from there
+//! settings ───────────────────────────────────────────────────────────────▶ Staged ─▶ the same from there
 //! delete   ──────────────────────────────────────────────────────────────▶ Staged ─▶ the same from there
 //! ```
 //!
@@ -19,6 +20,7 @@ mod commit;
 mod install;
 mod delete;
 mod restore;
+mod settings;
 mod online;
 mod error;
 mod receipt;
@@ -28,15 +30,17 @@ mod model;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{DeleteError, Fault, MirrorError, OnlineKeyRefused, PublishError};
+pub use error::{DeleteError, Fault, MirrorError, OnlineKeyRefused, PublishError, SettingsError};
 pub use parse::Upload;
 pub use receipt::Receipt;
+pub use settings::Settings;
 
 pub(crate) use commit::Committer;
 pub(crate) use delete::delete;
 pub(crate) use mirror::mirror;
 pub(crate) use online::{online_key, pending_key};
 pub(crate) use restore::{Floor, restore};
+pub(crate) use settings::{set_settings, settings};
 
 use crate::crypto::OnlineKeys;
 use crate::recover::Loader;
@@ -80,8 +84,8 @@ pub(crate) fn publish(
         let parsed = parse::parse(upload, &publisher.loader.limits)?;
         let verified = verify::verify(parsed, &base, now)?;
         let complete = complete::complete(verified, &base, publisher, Floor::NONE, now)?;
-        let staged =
-            stage::stage(complete, &base, publisher.loader.catalog.key(), RecordKind::Publication, now)?;
+        let (key, note) = (publisher.loader.catalog.key(), upload.note().cloned());
+        let staged = stage::stage(complete, &base, key, RecordKind::Publication, note, now)?;
         match publisher.committer.commit(staged)? {
             commit::Answer::Committed(committed) => return Ok(install::receipt(committed)),
             commit::Answer::Moved => {

@@ -183,13 +183,13 @@ impl World {
         let (incarnation, revision) = (Incarnation::new(incarnation), Revision::new(revision));
         let (time, key) = (UnixTime::from_seconds(0), self.catalog.key());
         let state = State::new(incarnation, revision, time, self.set.clone(), [].into(), key, None);
-        let next = Some(Next { state, online: OnlineAt::There(None) });
+        let next = Next::State(Box::new(state), OnlineAt::There(None));
         self.commit(name, base, RecordKind::Publication, incarnation, revision, next)
     }
 
     fn delete(&self, name: &str, base: (u64, u64)) -> bool {
         let (incarnation, revision) = (Incarnation::new(base.0), Revision::new(base.1 + 1));
-        self.commit(name, Some(base), RecordKind::Deletion, incarnation, revision, None)
+        self.commit(name, Some(base), RecordKind::Deletion, incarnation, revision, Next::Nothing)
     }
 
     fn commit(
@@ -199,7 +199,7 @@ impl World {
         kind: RecordKind,
         incarnation: Incarnation,
         revision: Revision,
-        next: Option<Next>,
+        next: Next,
     ) -> bool {
         let record = Record {
             kind,
@@ -210,6 +210,7 @@ impl World {
             timestamp: None,
             documents: Vec::new(),
             attachment: [].into(),
+            note: None,
         };
         let base =
             base.map(|(incarnation, revision)| (Incarnation::new(incarnation), Revision::new(revision)));

@@ -7,12 +7,13 @@ use super::PublishError;
 use crate::metadata::{
     self, Limits, Parsed, Root, Snapshot, Targets, parse_root, parse_snapshot, parse_targets, parse_timestamp,
 };
-use crate::terms::RoleName;
+use crate::terms::{Note, RoleName};
 
 /// What a publisher sends: the new files of some roles. Empty, it asks for the online roles to be renewed.
 #[derive(Clone, Debug, Default)]
 pub struct Upload {
     files: Vec<(RoleName, Arc<[u8]>)>,
+    note: Option<Note>,
 }
 
 impl Upload {
@@ -26,6 +27,17 @@ impl Upload {
     pub fn with(mut self, role: RoleName, bytes: impl Into<Arc<[u8]>>) -> Self {
         self.files.push((role, bytes.into()));
         self
+    }
+
+    /// With what stays told of its publication.
+    #[must_use]
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = Some(note);
+        self
+    }
+
+    pub(super) fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
     }
 
     /// Its files in the order in which they were added, their exact bytes.

@@ -42,7 +42,7 @@ pub(crate) fn restore(
         Complete { set, new, first_used: Vec::new(), warnings: Vec::new() }
     };
     let key = publisher.loader.catalog.key();
-    let staged = stage::stage(complete, &base, key, RecordKind::Restoration, now)?;
+    let staged = stage::stage(complete, &base, key, RecordKind::Restoration, None, now)?;
     match publisher.committer.commit(staged)? {
         commit::Answer::Committed(committed) => Ok(Some(install::receipt(committed))),
         commit::Answer::Moved => {

@@ -8,15 +8,14 @@ use crate::catalog::{HashKey, State};
 use crate::metadata::Document;
 use crate::recover::{Attachment, Online};
 use crate::storage::{Commit, Prepared, Record, RecordKind, Storage, StorageError, StoredDocument};
-use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime};
+use crate::terms::{Incarnation, Note, Position, RepositoryName, Revision, RoleName, UnixTime};
 use crate::trust::{Delegated, Set, Warning};
 
 /// Ready to be written and shown.
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(super) commit: Commit,
-    /// `None`: the repository's life ends.
-    pub(super) next: Option<Next>,
+    pub(super) next: Next,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -24,7 +23,7 @@ pub(crate) struct Staged {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(super) prepared: Prepared,
-    pub(super) next: Option<Next>,
+    pub(super) next: Next,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -35,11 +34,15 @@ impl Staged {
     }
 }
 
-/// The state that follows, still without a position.
+/// What readers see after it.
 #[derive(Debug)]
-pub(crate) struct Next {
-    pub(super) state: State,
-    pub(super) online: OnlineAt,
+pub(crate) enum Next {
+    /// A state, still without a position.
+    State(Box<State>, OnlineAt),
+    /// That the repository does not live any more.
+    Nothing,
+    /// What they saw before: settings are of no repository.
+    Same,
 }
 
 /// Where the sealed keys will stand.
@@ -57,6 +60,7 @@ pub(crate) fn stage(
     base: &Base,
     key: &HashKey,
     kind: RecordKind,
+    note: Option<Note>,
     now: UnixTime,
 ) -> Result<Staged, StorageError> {
     let Complete { set, new, first_used, warnings } = complete;
@@ -91,13 +95,14 @@ pub(crate) fn stage(
         timestamp: Some((timestamp.version(), *timestamp.sha256())),
         documents: new.iter().map(stored).collect(),
         attachment: attachment.encode()?,
+        note,
     };
     let replaced = base.set().into_iter().flat_map(Set::documents);
     let replaced = replaced.filter(|document| is_new(document.role())).map(stored).collect();
     let before = base.current().map(|current| &current.state);
     let (incarnation, revision) = (record.incarnation, record.revision);
     let state = State::new(incarnation, revision, record.time, set, online.into(), key, before);
-    let next = Some(Next { state, online: online_at });
+    let next = Next::State(Box::new(state), online_at);
     Ok(Staged { commit: Commit { base: base.guard(), replaced, record }, next, warnings })
 }
 
@@ -115,6 +120,7 @@ pub(super) fn stage_deletion(
     repository: &RepositoryName,
     incarnation: Incarnation,
     revision: Revision,
+    note: Option<Note>,
     now: UnixTime,
 ) -> Staged {
     let record = Record {
@@ -126,8 +132,9 @@ pub(super) fn stage_deletion(
         timestamp: None,
         documents: Vec::new(),
         attachment: [].into(),
+        note,
     };
     let base = Some((incarnation, revision));
     let commit = Commit { base, replaced: Vec::new(), record };
-    Staged { commit, next: None, warnings: Vec::new() }
+    Staged { commit, next: Next::Nothing, warnings: Vec::new() }
 }

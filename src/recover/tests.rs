@@ -23,6 +23,7 @@ fn what_is_durable_and_not_yet_visible_is_followed_and_not_shown() {
         timestamp: None,
         documents: Vec::new(),
         attachment: [].into(),
+        note: None,
     };
     let prepared = storage.prepare(Commit { base: None, replaced: Vec::new(), record }).unwrap();
     let outcomes = storage.commit(vec![prepared]);

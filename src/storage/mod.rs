@@ -8,6 +8,7 @@ pub mod device;
 pub(crate) mod local;
 
 mod error;
+mod header;
 
 pub use error::StorageError;
 pub use local::IndexKind;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
+use crate::terms::{
+    Incarnation, Note, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version,
+};
 
 /// The newest record of a repository, held in memory for every one of them.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ pub(crate) struct Head {
 }
 
 /// What a record tells of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RecordKind {
     /// New metadata.
     Publication,
@@ -48,9 +51,11 @@ pub(crate) enum RecordKind {
     Deletion,
     /// What a restored store goes on with: metadata of before, with what the store signs itself signed anew.
     Restoration,
+    /// New settings: of no repository.
+    Settings,
 }
 
-/// One durable event of one repository, before it has a [`Position`].
+/// One durable event of one repository, or of the settings, before it has a [`Position`].
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) kind: RecordKind,
@@ -65,6 +70,7 @@ pub(crate) struct Record {
     pub(crate) documents: Vec<StoredDocument>,
     /// What only this record's reader needs to know; opaque here. See `recover`.
     pub(crate) attachment: Arc<[u8]>,
+    pub(crate) note: Option<Note>,
 }
 
 /// One role's bytes at one version.
@@ -109,8 +115,8 @@ pub(crate) enum Outcome {
     Unknown(StorageError),
 }
 
-/// A record's small part, which stays for ever: what the feed serves.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+/// A record's small part, which stays for ever: what the feed and the audit trail serve. `header` has its encoding.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RecordHeader {
     pub(crate) position: Position,
     pub(crate) kind: RecordKind,
@@ -123,6 +129,7 @@ pub(crate) struct RecordHeader {
     pub(crate) documents: Vec<DocumentHeader>,
     /// BLAKE3 of the encoded header before this one; zeros before the first.
     pub(crate) previous: [u8; 32],
+    pub(crate) note: Option<Note>,
 }
 
 /// What a header says of one document.
@@ -255,7 +262,7 @@ impl Status {
 
 /// A store of publications. All calls may come from many threads at once.
 pub(crate) trait Storage: Send + Sync + 'static {
-    /// Every repository that lives, and the position of its newest record, in any order.
+    /// Every repository that lives, and the position of its newest record, in any order. The settings are none.
     fn living(&self) -> Vec<(RepositoryName, Position)>;
 
     /// The head of one repository. Memory only.

@@ -32,10 +32,50 @@ pub enum InvalidRepositoryName {
 
 impl RepositoryName {
     const LONGEST: usize = 255;
+    /// No repository can have it.
+    const SETTINGS: &str = "*";
 
     /// The name as on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the records of the settings have in the place of a repository's name. Nobody else gets hold of it: it cannot be
+    /// read from any text but a record's.
+    pub(crate) fn of_settings() -> Self {
+        Self(Self::SETTINGS.into())
+    }
+
+    pub(crate) fn is_of_settings(&self) -> bool {
+        *self.0 == *Self::SETTINGS
+    }
+}
+
+/// What a record is of: a repository, or the settings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RecordName(pub(crate) RepositoryName);
+
+impl FromStr for RecordName {
+    type Err = InvalidRepositoryName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == RepositoryName::SETTINGS {
+            Ok(Self(RepositoryName::of_settings()))
+        } else {
+            text.parse().map(Self)
+        }
+    }
+}
+
+impl Serialize for RecordName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::text::parsed(deserializer)
     }
 }
 
@@ -127,7 +167,7 @@ mod tests {
         for name in ["", "/a", "a/", "a//b", ".", "a/./b", "a/../b"] {
             assert_eq!(name.parse::<RepositoryName>(), Err(InvalidRepositoryName::Segment), "{name:?}");
         }
-        for name in ["a*", "a\0", "a\nb", "a\u{7f}", "a\u{85}"] {
+        for name in ["*", "a*", "a\0", "a\nb", "a\u{7f}", "a\u{85}"] {
             assert_eq!(name.parse::<RepositoryName>(), Err(InvalidRepositoryName::Character), "{name:?}");
         }
         assert!("a".repeat(255).parse::<RepositoryName>().is_ok());

@@ -12,7 +12,7 @@ use crate::metadata::{
     Document, Limits, ParseError, Parsed, RoleKeys, Root, Snapshot, Targets, Timestamp, parse_root,
     parse_snapshot, parse_targets, parse_timestamp,
 };
-use crate::terms::{RepositoryName, RoleName};
+use crate::terms::{Note, RepositoryName, RoleName};
 
 /// Everything that a client would download of a repository, as exact bytes.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct CompleteSet {
     pub targets: Arc<[u8]>,
     /// Each delegation that the snapshot names.
     pub delegations: BTreeMap<RoleName, Arc<[u8]>>,
+    /// What stays told of its publication. None by default.
+    pub note: Option<Note>,
 }
 
 impl CompleteSet {
@@ -39,13 +41,20 @@ impl CompleteSet {
         targets: impl Into<Arc<[u8]>>,
     ) -> Self {
         let (timestamp, snapshot, targets) = (timestamp.into(), snapshot.into(), targets.into());
-        Self { roots, timestamp, snapshot, targets, delegations: BTreeMap::new() }
+        Self { roots, timestamp, snapshot, targets, delegations: BTreeMap::new(), note: None }
     }
 
     /// With one more delegation's file.
     #[must_use]
     pub fn with(mut self, role: RoleName, bytes: impl Into<Arc<[u8]>>) -> Self {
         self.delegations.insert(role, bytes.into());
+        self
+    }
+
+    /// With what stays told of it.
+    #[must_use]
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = Some(note);
         self
     }
 }

@@ -11,7 +11,7 @@ use crate::storage::device::Device;
 use crate::storage::local::codec;
 use crate::storage::local::journal::{End, Segment};
 use crate::storage::{Head, StorageError};
-use crate::terms::RepositoryName;
+use crate::terms::RecordName;
 
 /// The file's name.
 pub(super) const NAME: &str = "checkpoint";
@@ -27,7 +27,7 @@ const DIGEST: usize = 32;
 pub(super) struct Checkpoint {
     pub(super) end: End,
     pub(super) segments: Vec<Segment>,
-    pub(super) heads: Vec<(RepositoryName, Head)>,
+    pub(super) heads: Vec<(RecordName, Head)>,
 }
 
 impl Checkpoint {

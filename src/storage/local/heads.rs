@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use crate::storage::{Head, RecordHeader, RecordKind};
 use crate::terms::{Incarnation, Position, RepositoryName, Revision};
 
-/// The head of every repository that ever lived.
+/// The head of every repository that ever lived, and that of the settings.
 #[derive(Debug)]
 pub(super) struct Heads(RwLock<HashMap<RepositoryName, Head, SeedableRandomState>>);
 
@@ -41,11 +41,11 @@ impl Heads {
         self.0.read().iter().map(|(name, head)| (name.clone(), head.clone())).collect()
     }
 
-    /// Those whose newest record is no deletion.
+    /// The repositories whose newest record is no deletion.
     pub(super) fn living(&self) -> Vec<(RepositoryName, Position)> {
         let heads = self.0.read();
         let mut living = Vec::with_capacity(heads.len());
-        let alive = heads.iter().filter(|(_, head)| !head.deleted);
+        let alive = heads.iter().filter(|(name, head)| !head.deleted && !name.is_of_settings());
         living.extend(alive.map(|(name, head)| (name.clone(), head.position)));
         living
     }

@@ -56,7 +56,7 @@ use crate::storage::{
     Commit, Damage, Discard, DocumentAt, Found, Head, Kept, Outcome, Prebuilt, Prepared, Record,
     RecordHeader, Status, Storage, StorageError, Wanted,
 };
-use crate::terms::{Position, RepositoryName};
+use crate::terms::{Position, RecordName, RepositoryName};
 
 /// What may be tuned.
 #[derive(Clone, Debug)]
@@ -234,7 +234,8 @@ impl LocalStorage {
     /// The caller holds the journal's writer, so that heads and journal agree.
     fn write_checkpoint(&self, bytes: u64) -> Result<(), StorageError> {
         let (end, segments) = self.journal.reached();
-        let written = Checkpoint { end, segments, heads: self.heads.all() }.write(&*self.device)?;
+        let heads = self.heads.all().into_iter().map(|(name, head)| (RecordName(name), head)).collect();
+        let written = Checkpoint { end, segments, heads }.write(&*self.device)?;
         // A large one is written less often, so that checkpoints stay a small part of all that is written.
         let after = self.checkpoint_every.max(written.saturating_mul(4));
         *self.checkpointed.lock() =
@@ -254,7 +255,7 @@ fn open_journal(
 ) -> Result<(Heads, Journal), StorageError> {
     let seen = checkpoint.as_ref().map(|checkpoint| checkpoint.end);
     if let Some(checkpoint) = checkpoint {
-        let heads = Heads::new(checkpoint.heads);
+        let heads = Heads::new(checkpoint.heads.into_iter().map(|(RecordName(name), head)| (name, head)));
         let from = Some((checkpoint.end, checkpoint.segments));
         match Journal::scan(&**device, from, &mut |header| heads.follow(header)) {
             Ok(scanned) => {

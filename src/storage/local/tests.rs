@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::crypto::sha256;
 use crate::storage::{RecordKind, StorageError, StoredDocument};
-use crate::terms::{Incarnation, Revision, RoleName, Sha256, UnixTime, Version};
+use crate::terms::{Incarnation, RecordName, Revision, RoleName, Sha256, UnixTime, Version};
 
 /// Segments so small that a few records fill one.
 const SMALL: LocalOptions = LocalOptions {
@@ -66,6 +66,7 @@ impl Author {
             time: UnixTime::from_seconds(i64::try_from(self.made).unwrap()),
             documents,
             attachment: vec![7; 5].into(),
+            note: None,
         };
         let base = before.map(|(incarnation, revision, _)| (incarnation, revision));
         let replaced = record.documents.iter().filter_map(|document| {
@@ -89,6 +90,7 @@ impl Author {
             timestamp: None,
             documents: Vec::new(),
             attachment: Vec::new().into(),
+            note: None,
         };
         Commit { base: Some((incarnation, before)), replaced: Vec::new(), record }
     }
@@ -412,7 +414,8 @@ fn a_checkpoint_is_written_now_and_then_and_is_what_the_next_open_starts_from() 
     }
     let written = Checkpoint::read(&device).unwrap().unwrap();
     assert_eq!(written.end.position, storage.end());
-    assert_eq!(written.heads, storage.heads.all());
+    let heads: Vec<_> = written.heads.into_iter().map(|(RecordName(name), head)| (name, head)).collect();
+    assert_eq!(heads, storage.heads.all());
     for length in [5, 900] {
         let commit = author.publish("b", length);
         records.push(commit.record.clone());

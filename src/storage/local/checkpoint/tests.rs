@@ -85,7 +85,7 @@ proptest! {
         for ((name, head), (expected, [incarnation, revision, position, documents], deleted)) in
             checkpoint.heads.iter().zip(&plain.heads)
         {
-            prop_assert_eq!(name.as_str(), expected);
+            prop_assert_eq!(name.0.as_str(), expected);
             prop_assert_eq!(head, &Head {
                 incarnation: Incarnation::new(*incarnation),
                 revision: Revision::new(*revision),

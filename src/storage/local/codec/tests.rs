@@ -7,7 +7,9 @@ use super::*;
 use crate::crypto::sha256;
 use crate::storage::local::journal::End;
 use crate::storage::{DocumentHeader, Head, RecordKind};
-use crate::terms::{Incarnation, Position, Revision, Sha256, UnixTime, Version};
+use crate::terms::{
+    Incarnation, Note, Position, RecordName, RepositoryName, Revision, Sha256, UnixTime, Version,
+};
 
 fn header() -> RecordHeader {
     RecordHeader {
@@ -25,6 +27,7 @@ fn header() -> RecordHeader {
             length: 250,
         }],
         previous: [0xab; 32],
+        note: None,
     }
 }
 
@@ -68,6 +71,49 @@ fn a_deletion_is_encoded_without_timestamp_and_documents() {
     assert_eq!(bytes.get(1), Some(&1));
     assert_eq!(bytes.len(), 1 + 1 + 8 + 1 + 3 + 1 + 5 + 1 + 1 + 32);
     assert_eq!(decode_header(&bytes).unwrap(), deletion);
+}
+
+#[test]
+fn settings_and_notes_are_encoded_as_the_format_says() {
+    let note: Note = "by a".parse().unwrap();
+    let noted = RecordHeader { note: Some(note.clone()), ..header() };
+    let mut expected = golden();
+    expected[1] = 8; // a publication, and a note follows
+    expected.extend([4, b'b', b'y', b' ', b'a']);
+    assert_eq!(encode_header(&noted).unwrap(), expected);
+    assert_eq!(decode_header(&expected).unwrap(), noted);
+
+    let settings = RecordHeader {
+        kind: RecordKind::Settings,
+        repository: RepositoryName::of_settings(),
+        timestamp: None,
+        documents: Vec::new(),
+        note: Some(note),
+        ..header()
+    };
+    let bytes = encode_header(&settings).unwrap();
+    assert_eq!(bytes.get(..4), Some([7, 11, 1, b'*'].as_slice()));
+    assert_eq!(decode_header(&bytes).unwrap(), settings);
+}
+
+#[test]
+fn only_settings_have_their_name_and_no_kind_is_guessed() {
+    let mut of_a_repository =
+        encode_header(&RecordHeader { repository: "a".parse().unwrap(), ..header() }).unwrap();
+    of_a_repository[1] = 3;
+    assert_eq!(decode_header(&of_a_repository), Err(Undecodable));
+    of_a_repository[1] = 0;
+    assert!(decode_header(&of_a_repository).is_ok());
+    of_a_repository[3] = b'*';
+    assert_eq!(decode_header(&of_a_repository), Err(Undecodable));
+    for unknown in [4, 7, 12, 255] {
+        let mut bytes = golden();
+        bytes[1] = unknown;
+        assert_eq!(decode_header(&bytes), Err(Undecodable), "{unknown}");
+    }
+    let mut without_its_note = golden();
+    without_its_note[1] = 8;
+    assert_eq!(decode_header(&without_its_note), Err(Undecodable));
 }
 
 /// Whatever is decoded encodes to just the bytes that it was decoded from.
@@ -147,11 +193,17 @@ fn document() -> impl Strategy<Value = DocumentHeader> {
 
 fn any_header() -> impl Strategy<Value = RecordHeader> {
     let counts = any::<(u64, u64, u64)>();
-    let kind = select(vec![RecordKind::Publication, RecordKind::Deletion]);
+    let kind = select(vec![
+        RecordKind::Publication,
+        RecordKind::Deletion,
+        RecordKind::Restoration,
+        RecordKind::Settings,
+    ]);
     let name = r"[a-zA-Z0-9é_:-]{1,9}(/[a-zA-Z0-9é_:-]{1,9}){0,3}";
     let time = (any::<i64>(), 0u32..1_000_000_000);
     let timestamp = option::of((version(), digest()));
-    (counts, kind, name, time, timestamp, vec(document(), 0..5), any::<[u8; 32]>()).prop_map(
+    let note = option::of(".{1,40}");
+    (counts, kind, name, time, timestamp, vec(document(), 0..5), any::<[u8; 32]>(), note).prop_map(
         |(
             (position, incarnation, revision),
             kind,
@@ -160,17 +212,22 @@ fn any_header() -> impl Strategy<Value = RecordHeader> {
             timestamp,
             documents,
             previous,
+            note,
         )| {
+            let is_of_settings = kind == RecordKind::Settings;
+            let repository =
+                if is_of_settings { RepositoryName::of_settings() } else { name.parse().unwrap() };
             RecordHeader {
                 position: Position::new(position),
                 kind,
-                repository: name.parse().unwrap(),
+                repository,
                 incarnation: Incarnation::new(incarnation),
                 revision: Revision::new(revision),
                 time: UnixTime::new(seconds, nanoseconds),
                 timestamp,
                 documents,
                 previous,
+                note: note.map(|note| note.parse().unwrap()),
             }
         },
     )
@@ -213,7 +270,9 @@ fn a_checkpoint_of_any_length_is_read_and_a_lying_length_in_it_is_refused() {
     };
     let end = End { position: Position::new(1), chain: [1; 32], confirms: [2; 32] };
     for count in [0, 1, 10_000] {
+        let of_settings = (RecordName(RepositoryName::of_settings()), head.clone());
         let heads = (0..count).map(|number| (format!("reg/app-{number}").parse().unwrap(), head.clone()));
+        let heads = heads.chain([of_settings]);
         let checkpoint = Checkpoint { end, segments: Vec::new(), heads: heads.collect() };
         let mut bytes = encode_checkpoint(&checkpoint).unwrap();
         assert_eq!(decode_checkpoint(&bytes), Ok(checkpoint));

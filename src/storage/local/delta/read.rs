@@ -47,6 +47,7 @@ impl<'a> Reader<'a> {
             timestamp: header.timestamp,
             documents: documents.collect::<Result<_, _>>()?,
             attachment: stored.attachment().into(),
+            note: header.note.clone(),
         })
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::layout::{Frame, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
+use super::layout::{Frame, GroupHeader, GroupKind, SegmentHeader, WITH_GAPS};
 use super::payload::{self, Form};
 use super::read::StoredRecord;
 use super::segment::{self, FRAME, Framed, GROUP_HEADER, SEGMENT_HEADER, SegmentFile, frames};
@@ -148,8 +148,12 @@ impl Journal {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
-        let header =
-            SegmentHeader { format: NEWEST_FORMAT, key: rand::random(), size: 0, ..source.header.clone() };
+        let header = SegmentHeader {
+            format: source.header.format.max(WITH_GAPS),
+            key: rand::random(),
+            size: 0,
+            ..source.header.clone()
+        };
         let encoded = header.encode();
         let file = self.device.create(beside).map_err(failed)?;
         file.write(0, &encoded).map_err(failed)?;

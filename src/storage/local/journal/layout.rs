@@ -7,8 +7,10 @@ use crate::terms::Position;
 
 /// What is written, and what every release reads.
 pub(super) const FORMAT: u16 = 1;
-/// The newest that this release reads, and writes where a segment was written anew without what was dropped from it.
-pub(super) const NEWEST_FORMAT: u16 = 2;
+/// Of a segment with skipped Positions or dropped documents.
+pub(super) const WITH_GAPS: u16 = 2;
+/// Of a segment that may hold settings, and records with a note. The newest that this release reads.
+pub(super) const WITH_NOTES: u16 = 3;
 
 /// The first bytes of a segment.
 ///
@@ -69,9 +71,9 @@ impl SegmentHeader {
             return Err(damaged());
         }
         match fields.u16().ok_or_else(damaged)? {
-            format @ FORMAT..=NEWEST_FORMAT => Self::fields(format, fields).ok_or_else(damaged),
-            found if found > NEWEST_FORMAT => {
-                Err(StorageError::NewerFormat { file: file.to_owned(), found, supported: NEWEST_FORMAT })
+            format @ FORMAT..=WITH_NOTES => Self::fields(format, fields).ok_or_else(damaged),
+            found if found > WITH_NOTES => {
+                Err(StorageError::NewerFormat { file: file.to_owned(), found, supported: WITH_NOTES })
             }
             _ => Err(damaged()),
         }
@@ -89,14 +91,13 @@ impl SegmentHeader {
             size: fields.u64()?,
             skipped: fields.u64()?,
         };
-        let sensible =
-            header.skipped < header.first.get() && (format >= NEWEST_FORMAT || header.skipped == 0);
+        let sensible = header.skipped < header.first.get() && (format >= WITH_GAPS || header.skipped == 0);
         sensible.then_some(header)
     }
 
     /// The same, where no record has the last so many Positions before its first.
     pub(super) fn after_skipping(self, skipped: u64) -> Self {
-        let format = if skipped == 0 { self.format } else { NEWEST_FORMAT };
+        let format = if skipped == 0 { self.format } else { self.format.max(WITH_GAPS) };
         Self { format, skipped, ..self }
     }
 

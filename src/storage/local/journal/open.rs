@@ -337,11 +337,13 @@ impl Scanned {
         let before = tail.as_ref().map_or(self.end, |tail| tail.before);
         let span = tail.as_ref().and_then(|tail| tail.group.header.span()).unwrap_or_default();
         let mut header = following(&before, writer.next_number, options.size(writer.bytes, span));
-        if let Some(old) = self.segments.last()
-            && tail.as_ref().map_or(old.records.is_empty(), |tail| tail.offset == SEGMENT_HEADER)
-        {
-            // It takes the place of the whole segment, and with it that of what the segment skipped.
-            header = header.after_skipping(SegmentFile::open(device, old.number)?.header.skipped);
+        if let Some(old) = self.segments.last() {
+            let SegmentHeader { format, skipped, .. } = SegmentFile::open(device, old.number)?.header;
+            header.format = format;
+            if tail.as_ref().map_or(old.records.is_empty(), |tail| tail.offset == SEGMENT_HEADER) {
+                // It takes the place of the whole segment, and with it that of what the segment skipped.
+                header = header.after_skipping(skipped);
+            }
         }
         let mut content = Vec::new();
         let mut moved = Vec::new();

@@ -15,6 +15,7 @@ fn record(length: usize) -> Record {
         timestamp: None,
         documents: Vec::new(),
         attachment: vec![1; length].into(),
+        note: None,
     }
 }
 

@@ -1,11 +1,11 @@
 use parking_lot::MutexGuard;
 
-use super::layout::{FORMAT, Frame, GroupHeader, GroupKind, NEWEST_FORMAT, SegmentHeader};
+use super::layout::{FORMAT, Frame, GroupHeader, GroupKind, SegmentHeader, WITH_GAPS, WITH_NOTES};
 use super::segment::{GROUP_HEADER, SEGMENT_HEADER, SegmentFile, Unnamed};
 use super::{End, Journal, JournalOptions, Segment, reserve};
 use crate::storage::local::codec;
 use crate::storage::{DocumentHeader, Record, RecordHeader, RecordKind, StorageError, StoredDocument};
-use crate::terms::Position;
+use crate::terms::{Note, Position};
 
 /// What only the writer knows.
 pub(super) struct Writer {
@@ -115,16 +115,23 @@ impl Appender<'_> {
         records: impl Iterator<Item = (&'r Record, &'r [u8])>,
     ) -> Result<Vec<Appended>, StorageError> {
         self.ready()?;
-        let mut frees = true;
-        let records = records.inspect(|(record, _)| frees &= record.kind == RecordKind::Deletion);
+        let (mut frees, mut format) = (true, FORMAT);
+        let records = records.inspect(|(record, _)| {
+            frees &= record.kind == RecordKind::Deletion;
+            format = format.max(format_of(record.kind, record.note.as_ref()));
+        });
         let group = assemble(records, self.journal.end())?.finish(self.journal.end())?;
-        self.put(group, frees, FORMAT)
+        self.put(group, frees, format)
     }
 
-    /// Makes a group durable; on a full disk, one that frees room may use what is kept for that.
+    /// Makes a group durable, in a segment of that format or a later one; on a full disk, one that frees room may use what is
+    /// kept for that.
     fn put(&mut self, group: Group, frees: bool, format: u16) -> Result<Vec<Appended>, StorageError> {
-        let next =
-            if self.fits(group.span) { None } else { Some(self.next_segment(group.span, frees, format)?) };
+        let next = if self.fits(group.span, format) {
+            None
+        } else {
+            Some(self.next_segment(group.span, frees, format)?)
+        };
         self.halting(|appender| {
             if let Some(next) = next {
                 appender.advance(next)?;
@@ -160,16 +167,17 @@ impl Appender<'_> {
         let Some(first) = records.first() else { return Ok(()) };
         self.skip_to(Position::new(first.header.position.get().saturating_sub(1)))?;
         let end = self.journal.end();
-        let mut draft = Draft::new(end);
+        // Releases before cannot read what was dropped.
+        let (mut draft, mut format) = (Draft::new(end), WITH_GAPS);
         for raw in records {
+            format = format.max(format_of(raw.header.kind, raw.header.note.as_ref()));
             if raw.header.position != draft.end.position.next() || raw.header.previous != draft.end.chain {
                 return Err(StorageError::Bug("a record again that does not follow the one before it"));
             }
             draft.record(&codec::encode_header(&raw.header)?, &raw.payload, raw.dropped)?;
             draft.end.position = raw.header.position;
         }
-        // Releases before cannot read what was dropped.
-        self.put(draft.finish(end)?, false, NEWEST_FORMAT).map(|_| ())
+        self.put(draft.finish(end)?, false, format).map(|_| ())
     }
 
     /// Lets another segment follow the newest one, so that it may be compacted.
@@ -212,10 +220,13 @@ impl Appender<'_> {
         Ok(appended)
     }
 
-    /// Whether a group fits into the segment that is written to, together with a seal.
-    fn fits(&self, span: u64) -> bool {
-        let active = self.writer.active.as_ref();
-        active.is_some_and(|active| active.offset + span + GROUP_HEADER <= active.segment.header.size)
+    /// Whether a group of that format fits into the segment that is written to, together with a seal.
+    fn fits(&self, span: u64, format: u16) -> bool {
+        self.writer.active.as_ref().is_some_and(|active| {
+            let header = &active.segment.header;
+            active.offset + span + GROUP_HEADER <= header.size
+                && (format < WITH_NOTES || header.format >= format)
+        })
     }
 
     /// How many Positions the newest segment skipped, if nothing else is in it: it is gone once another one follows it.
@@ -233,6 +244,10 @@ impl Appender<'_> {
         let device = &*self.journal.device;
         let number = self.writer.next_number;
         let skipped = self.skipped_by_empty()?;
+        // Where there is one note, there will be more.
+        let noted =
+            self.writer.active.as_ref().is_some_and(|active| active.segment.header.format >= WITH_NOTES);
+        let format = if noted { format.max(WITH_NOTES) } else { format };
         let header = |size| {
             SegmentHeader { format, ..following(&self.journal.end(), number, size) }.after_skipping(skipped)
         };
@@ -329,6 +344,11 @@ pub(super) fn least(span: u64) -> u64 {
     SEGMENT_HEADER + span + GROUP_HEADER
 }
 
+/// What a segment has to have as format to hold such a record.
+fn format_of(kind: RecordKind, note: Option<&Note>) -> u16 {
+    if kind == RecordKind::Settings || note.is_some() { WITH_NOTES } else { FORMAT }
+}
+
 /// The header of a segment that takes over after `end`.
 pub(super) fn following(end: &End, number: u64, size: u64) -> SegmentHeader {
     SegmentHeader {
@@ -415,5 +435,6 @@ fn header(record: &Record, end: End) -> Result<RecordHeader, StorageError> {
         timestamp: record.timestamp,
         documents: record.documents.iter().map(document).collect::<Result<_, StorageError>>()?,
         previous: end.chain,
+        note: record.note.clone(),
     })
 }

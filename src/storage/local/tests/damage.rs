@@ -230,7 +230,7 @@ fn a_newer_format_is_named_as_such() {
     };
     let name = segments(&device).pop().unwrap();
     let refused = open(&device.altered(&name, |bytes| newer(bytes, 128))).err();
-    assert!(matches!(refused, Some(StorageError::NewerFormat { found: 9, supported: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Some(StorageError::NewerFormat { found: 9, supported: 3, .. })), "{refused:?}");
     let length = device.content("checkpoint").len();
     let refused = open(&device.altered("checkpoint", |bytes| newer(bytes, length - 32))).err();
     assert!(matches!(refused, Some(StorageError::NewerFormat { found: 9, supported: 1, .. })), "{refused:?}");
