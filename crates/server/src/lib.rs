@@ -6,6 +6,7 @@
 //! ```text
 //! transport  accept ─limits─▶ TLS ─▶ HTTP/1.1 or h2 ─▶ api ─▶ answer
 //! api        path ─route─▶ Route ─prefix─▶ ─access─▶ handler ─workers─▶ store
+//! auth       Authorization ─token─▶ who asks, and what they may
 //! renewal    a reader of what is due ─▶ one publication of an empty upload, for all who wait
 //! upkeep     concerns: what expires, for the metrics · maintenance: scrubbing and collecting, a little at a time
 //! admin      a socket in the store's folder ─▶ the same questions that the command line asks a closed store
@@ -23,6 +24,7 @@ mod service;
 mod metrics;
 mod workers;
 mod renewal;
+mod auth;
 mod api;
 mod transport;
 pub mod admin;
@@ -34,6 +36,7 @@ pub mod settings;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use auth::AuthError;
 pub use clock::Clock;
 pub use secrets::{SecretsError, of_restored as keys_of_restored};
 pub use server::{Checked, RunError, Server, StartError};

@@ -122,8 +122,15 @@ pub(crate) fn settle() {
     }
 }
 
+/// Whether repositories and roles are named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Names {
+    Shown,
+    Hidden,
+}
+
 /// All counts as text. Reads the lengths of the store's files.
-pub(crate) fn render(store: &Store) -> String {
+pub(crate) fn render(store: &Store, names: Names) -> String {
     match store.status() {
         Ok(status) => {
             gauge!("tufstore_journal_bytes").set(float(status.journal_bytes));
@@ -146,7 +153,7 @@ pub(crate) fn render(store: &Store) -> String {
         gauge!("process_resident_memory_bytes").set(float(bytes));
     }
     let counts = RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render);
-    counts.unwrap_or_default() + &summary::render() + &concerns::render()
+    counts.unwrap_or_default() + &summary::render() + &concerns::render(names)
 }
 
 impl Drop for Connection {

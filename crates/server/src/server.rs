@@ -16,6 +16,7 @@ use tufstore::{Options, StorageError, Store};
 
 use crate::admin::Socket;
 use crate::api::{self, route};
+use crate::auth::{AuthError, Authority};
 use crate::clock::Clock;
 use crate::concerns;
 use crate::maintenance::{self, Ended, Maintenance};
@@ -51,8 +52,11 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The token service cannot be used.
+    #[error("nobody's token could be verified")]
+    Auth(#[from] AuthError),
     /// Anybody could publish and delete.
-    #[error("whoever reaches {address} could publish and delete: there is no authentication yet")]
+    #[error("whoever reaches {address} could publish and delete: no token service is named")]
     Open {
         /// Which address.
         address: SocketAddr,
@@ -97,7 +101,7 @@ pub struct Checked {
 /// Strangers do not publish.
 fn allowed(settings: &Settings) -> Result<(), StartError> {
     let address = settings.listen;
-    if address.ip().is_loopback() || settings.insecure_open {
+    if address.ip().is_loopback() || settings.auth.is_some() || settings.insecure_open {
         Ok(())
     } else {
         Err(StartError::Open { address })
@@ -116,6 +120,7 @@ impl Server {
         allowed(&settings)?;
         // First what may fail and leaves nothing behind.
         let listener = Listener::bind(&settings).await?;
+        let authority = settings.auth.clone().map(Authority::open).transpose()?;
         let Secrets { keys, made } = Plan::new(&settings)?.open()?;
         let certificate = Reloader::new(&settings, clock.now())?;
         let listener = listener.with(certificate.clone());
@@ -134,7 +139,7 @@ impl Server {
                 None
             }
         };
-        let service = Arc::new(Service::new(store, clock, settings.limits, settings.api));
+        let service = Arc::new(Service::new(store, clock, settings.limits, settings.api, authority));
         let maintenance = settings.maintenance;
         Ok(Self { service, listener, certificate, made_key_file: made, admin, maintenance })
     }
@@ -148,6 +153,7 @@ impl Server {
     pub async fn check(settings: &Settings) -> Result<Checked, StartError> {
         allowed(settings)?;
         let address = Listener::bind(settings).await?.address();
+        settings.auth.clone().map(Authority::open).transpose()?;
         let has_master_key = Plan::new(settings)?.check()?;
         let has_certificate = Reloader::check(settings)?;
         Ok(Checked { address, has_master_key, has_certificate })

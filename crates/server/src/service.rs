@@ -1,6 +1,7 @@
 use tufstore::Store;
 
 use crate::api::upload::Bodies;
+use crate::auth::Authority;
 use crate::clock::Clock;
 use crate::metrics;
 use crate::renewal::Renewals;
@@ -16,14 +17,22 @@ pub(crate) struct Service {
     pub(crate) bodies: Bodies,
     pub(crate) renewals: Renewals,
     pub(crate) settings: ApiSettings,
+    /// Without one, everybody may do everything.
+    pub(crate) authority: Option<Authority>,
 }
 
 impl Service {
-    pub(crate) fn new(store: Store, clock: Clock, limits: ServerLimits, settings: ApiSettings) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        limits: ServerLimits,
+        settings: ApiSettings,
+        authority: Option<Authority>,
+    ) -> Self {
         let workers = Workers::new(&limits);
         metrics::install(clock.now());
         let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
         let bodies = Bodies::new(limits);
-        Self { store, clock, workers, bodies, renewals, settings }
+        Self { store, clock, workers, bodies, renewals, settings, authority }
     }
 }

@@ -9,6 +9,7 @@ use tufstore::terms::InvalidRepositoryName;
 use tufstore::{DeleteError, OnlineKeyRefused, StorageError};
 
 use super::RequestId;
+use crate::auth::Challenge;
 use crate::renewal::ReadError;
 use crate::text::chain;
 use crate::workers::WorkError;
@@ -23,6 +24,8 @@ pub(crate) struct WireError {
     code: &'static str,
     message: &'static str,
     detail: Detail,
+    /// How to get a token that would do.
+    challenge: Option<Box<HeaderValue>>,
 }
 
 /// What a refusal says beside its message.
@@ -34,6 +37,8 @@ enum Detail {
     /// `{}`
     Empty {},
     Text(String),
+    /// What a token has to allow.
+    Access(Vec<MissingAccess>),
     /// What is wrong with an upload, in words that clients show.
     Validation {
         #[serde(rename = "Name")]
@@ -41,6 +46,15 @@ enum Detail {
         #[serde(rename = "Error")]
         error: ValidationError,
     },
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MissingAccess {
+    r#type: &'static str,
+    class: &'static str,
+    name: String,
+    action: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,7 +90,7 @@ impl Detail {
     /// Its free text, which may be cut.
     fn text(&mut self) -> Option<&mut String> {
         match self {
-            Self::None | Self::Empty {} => None,
+            Self::None | Self::Empty {} | Self::Access(_) => None,
             Self::Text(text) => Some(text),
             Self::Validation { error, .. } => Some(&mut error.message),
         }
@@ -85,7 +99,7 @@ impl Detail {
 
 impl WireError {
     fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, detail: Detail::None }
+        Self { status, code, message, detail: Detail::None, challenge: None }
     }
 
     fn bad_request(code: &'static str, message: &'static str) -> Self {
@@ -100,7 +114,7 @@ impl WireError {
     pub(crate) fn reason(&self) -> (&'static str, &'static str) {
         match self.detail {
             Detail::Validation { name, .. } => (self.code, name),
-            Detail::None | Detail::Empty {} | Detail::Text(_) => (self.code, ""),
+            Detail::None | Detail::Empty {} | Detail::Text(_) | Detail::Access(_) => (self.code, ""),
         }
     }
 
@@ -150,6 +164,21 @@ impl WireError {
     pub(super) fn busy() -> Self {
         let message = "The server has more to do than it takes on. Try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+    }
+
+    /// Who asks has no token that allows it: 401 always, as clients then ask for one.
+    pub(super) fn unauthorized(challenge: Challenge) -> Self {
+        let Challenge { header, needed } = challenge;
+        let (r#type, name) = (needed.kind(), needed.name());
+        let missing = needed.actions().map(|action| MissingAccess {
+            r#type,
+            class: "",
+            name: name.to_owned(),
+            action: action.asked(),
+        });
+        let detail = Detail::Access(missing.collect());
+        let refusal = Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required");
+        Self { challenge: Some(Box::new(header)), ..refusal.with(detail) }
     }
 
     /// A browser sent it, for a page that it shows.
@@ -228,8 +257,10 @@ impl WireError {
         if let Some(over) = body.len().checked_sub(LONGEST)
             && over > 0
         {
-            if let Some(text) = self.detail.text() {
-                cut(text, over);
+            match self.detail.text() {
+                Some(text) => cut(text, over),
+                // The challenge has it as well.
+                None => self.detail = Detail::None,
             }
             body = self.encode(request);
         }
@@ -244,9 +275,12 @@ impl WireError {
     }
 
     pub(crate) fn into_response(self, request: Option<&RequestId>) -> Response<Body> {
-        let status = self.status;
+        let (status, challenge) = (self.status, self.challenge.as_deref().cloned());
         let mut response = Response::new(Body::from(self.body(request)));
         *response.status_mut() = status;
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         let kind = HeaderValue::from_static("application/json; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::WireError;
-use crate::metrics;
+use crate::metrics::{self, Names};
 use crate::service::Service;
 
 /// Nothing if all is well, or what is not.
@@ -36,7 +36,9 @@ pub(super) async fn health(service: &Service) -> Result<Response<Body>, WireErro
 /// Everything that is counted.
 pub(super) async fn metrics(service: &Service) -> Result<Response<Body>, WireError> {
     let store = service.store.clone();
-    let text = service.workers.scrape(move || metrics::render(&store)).await?;
+    // Nobody needs a token for this, so it names nothing that takes one.
+    let names = if service.authority.is_some() { Names::Hidden } else { Names::Shown };
+    let text = service.workers.scrape(move || metrics::render(&store, names)).await?;
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -10,6 +10,7 @@ use tufstore::terms::{RepositoryName, UnixTime};
 use tufstore::{Lookup, SignedIn, Store};
 
 use super::WireError;
+use crate::auth::{Action, Caller, Needed};
 use crate::metrics;
 use crate::service::Service;
 use crate::settings::ApiSettings;
@@ -76,11 +77,15 @@ impl From<Lookup> for Status {
     }
 }
 
-pub(super) async fn lookup(service: &Service, request: Request<Body>) -> Result<Response<Body>, WireError> {
+pub(super) async fn lookup(
+    service: &Service,
+    caller: Caller,
+    request: Request<Body>,
+) -> Result<Response<Body>, WireError> {
     let (body, _room) = service.bodies.receive_short(request, LONGEST).await?;
     let (store, now, settings) = (service.store.clone(), service.clock.now(), service.settings.clone());
     let first = service.workers.read(move || {
-        let looked = Looked::new(&store, now, &settings, &body)?;
+        let looked = Looked::new(&store, now, &settings, &caller, &body)?;
         Ok::<_, WireError>(looked.finish())
     });
     let mut looked = match first.await?? {
@@ -122,15 +127,22 @@ enum Finished {
 }
 
 impl Looked {
-    fn new(store: &Store, now: UnixTime, settings: &ApiSettings, body: &[u8]) -> Result<Self, WireError> {
+    fn new(
+        store: &Store,
+        now: UnixTime,
+        settings: &ApiSettings,
+        caller: &Caller,
+        body: &[u8],
+    ) -> Result<Self, WireError> {
         let Call { images } =
             serde_json::from_slice(body).map_err(|error| WireError::unreadable(error.to_string()))?;
         if !(1..=MOST).contains(&images.len()) {
             let why = format!("{} images were asked for; a call takes 1 to {MOST}", images.len());
             return Err(WireError::invalid_parameters(Some(why)));
         }
-        // What is not served is asked for under a name that nothing has.
-        let served = |image: &Image| settings.serves(&image.repository);
+        // What is not served, or not to this caller, is asked for under a name that nothing has.
+        let served =
+            |image: &Image| settings.serves(&image.repository) && may_read(caller, &image.repository);
         let questions: Vec<_> = images
             .iter()
             .map(|image| (if served(image) { image.repository.as_str() } else { "" }, image.tag.as_str()))
@@ -166,6 +178,15 @@ impl Looked {
         let images = each.map(|(image, lookup)| Answer { image, status: lookup.into() }).collect();
         // It holds nothing but texts and numbers.
         serde_json::to_vec(&Answers { images }).unwrap_or_default()
+    }
+}
+
+fn may_read(caller: &Caller, repository: &str) -> bool {
+    match caller {
+        Caller::Anybody => true,
+        Caller::Holder(_) => {
+            repository.parse().is_ok_and(|name| caller.may(&Needed::of(&name, &[Action::Pull])))
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn current(
     let view = service.renewals.current(repository).await?.ok_or_else(WireError::not_found)?;
     let document = view.document(role).ok_or_else(WireError::not_found)?;
     let caching = Caching::Current { seconds: service.settings.caching.current };
-    Ok(file(document, view.published(), caching))
+    Ok(file(document, view.published(), caching, whose(service)))
 }
 
 pub(super) async fn past(
@@ -31,7 +31,8 @@ pub(super) async fn past(
     let store = service.store.clone();
     let found = service.workers.read(move || store.history(&repository, &role, which)).await??;
     let Published { document, time, .. } = found.ok_or_else(WireError::not_found)?;
-    Ok(file(&document, time, Caching::Consistent { seconds: service.settings.caching.consistent }))
+    let caching = Caching::Consistent { seconds: service.settings.caching.consistent };
+    Ok(file(&document, time, caching, whose(service)))
 }
 
 /// How long caches may keep an answer; not at all for 0 seconds.
@@ -43,7 +44,27 @@ enum Caching {
     Consistent { seconds: u32 },
 }
 
-fn file(document: &Document, modified: UnixTime, caching: Caching) -> Response<Body> {
+/// Whose caches may keep an answer. What needs a token is for its holder alone, and no cache between gives it to others.
+#[derive(Clone, Copy)]
+enum Caches {
+    Everybodys,
+    Ones,
+}
+
+impl Caches {
+    fn keep(self, seconds: u32) -> String {
+        match self {
+            Self::Everybodys => format!("public, max-age={seconds}, s-maxage={seconds}"),
+            Self::Ones => format!("private, max-age={seconds}"),
+        }
+    }
+}
+
+fn whose(service: &Service) -> Caches {
+    if service.authority.is_some() { Caches::Ones } else { Caches::Everybodys }
+}
+
+fn file(document: &Document, modified: UnixTime, caching: Caching, whose: Caches) -> Response<Body> {
     let mut response = json(Bytes::from_owner(document.bytes().clone()));
     let headers = response.headers_mut();
     let policy = match caching {
@@ -51,10 +72,8 @@ fn file(document: &Document, modified: UnixTime, caching: Caching) -> Response<B
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
             "max-age=0, no-cache, no-store".to_owned()
         }
-        Caching::Current { seconds } => {
-            format!("public, max-age={seconds}, s-maxage={seconds}, must-revalidate")
-        }
-        Caching::Consistent { seconds } => format!("public, max-age={seconds}, s-maxage={seconds}"),
+        Caching::Current { seconds } => format!("{}, must-revalidate", whose.keep(seconds)),
+        Caching::Consistent { seconds } => whose.keep(seconds),
     };
     headers.extend(HeaderValue::try_from(policy).ok().map(|policy| (header::CACHE_CONTROL, policy)));
     headers.extend(http_date(modified).map(|date| (header::LAST_MODIFIED, date)));

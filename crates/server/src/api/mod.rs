@@ -26,6 +26,7 @@ use tufstore::terms::RepositoryName;
 pub(crate) use error::WireError;
 use route::{Operation, Route};
 
+use crate::auth::Needed;
 use crate::metrics;
 use crate::service::Service;
 
@@ -71,29 +72,29 @@ async fn dispatch(
                     WireError::no_route()
                 });
             }
-            access::permit(request.headers(), Some((&repository, &operation)))?;
+            access::permit(service, request.headers(), Some((&repository, &operation)))?;
             of_repository(service, repository, operation, request).await
         }
         Route::Ping => {
-            access::permit(request.headers(), None)?;
+            access::permit(service, request.headers(), None)?;
             Ok(json("{}"))
         }
         Route::Feed => {
-            access::permit(request.headers(), None)?;
+            access::permit(service, request.headers(), None)?;
             feed::feed(service, None, request.uri().query()).await
         }
         // So that who may not know of anything does not learn which paths there are.
         Route::Nothing => {
-            access::permit(request.headers(), None)?;
+            access::permit(service, request.headers(), None)?;
             Err(WireError::no_route())
         }
         Route::Unnameable(why) => {
-            access::permit(request.headers(), None)?;
+            access::permit(service, request.headers(), None)?;
             Err(WireError::unnameable(why))
         }
         Route::Lookup => {
-            access::permit(request.headers(), None)?;
-            lookup::lookup(service, request).await
+            let caller = access::caller(service, request.headers(), &Needed::of_all())?;
+            lookup::lookup(service, caller, request).await
         }
         Route::Description => Ok(lookup::description()),
         Route::Health => health::health(service).await,

@@ -23,6 +23,8 @@ pub struct Given {
     pub insecure_open: Option<bool>,
     /// How connections are secured.
     pub tls: GivenTls,
+    /// Whom the server believes about who may do what.
+    pub auth: GivenAuth,
     /// What the server signs with.
     pub keys: GivenKeys,
     /// See [`super::ApiSettings::gun_prefixes`].
@@ -71,6 +73,22 @@ given! {
         names: Vec<String>,
         /// No TLS: something in front of the server does it.
         off: bool,
+    }
+}
+
+given! {
+    /// A token service. See [`super::TokenService`].
+    GivenAuth {
+        /// See [`super::TokenService::realm`].
+        realm: String,
+        /// See [`super::TokenService::service`].
+        service: String,
+        /// See [`super::TokenService::issuer`].
+        issuer: String,
+        /// See [`super::TokenService::root_cert_bundle`].
+        root_cert_bundle: PathBuf,
+        /// See [`super::TokenService::jwks`].
+        jwks: PathBuf,
     }
 }
 
@@ -252,6 +270,7 @@ impl Given {
             listen: self.listen.or(others.listen),
             insecure_open: self.insecure_open.or(others.insecure_open),
             tls: self.tls.or(others.tls),
+            auth: self.auth.or(others.auth),
             keys: self.keys.or(others.keys),
             gun_prefixes: self.gun_prefixes.or(others.gun_prefixes),
             caching: self.caching.or(others.caching),
@@ -271,6 +290,8 @@ impl Given {
             &mut self.tls.certificate,
             &mut self.tls.key,
             &mut self.tls.client_ca,
+            &mut self.auth.root_cert_bundle,
+            &mut self.auth.jwks,
             &mut self.keys.passphrase_file,
             &mut self.keys.key_file,
         ];

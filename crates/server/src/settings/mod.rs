@@ -13,8 +13,8 @@ use tufstore::{Lifetimes, Retention};
 pub use crate::maintenance::Maintenance;
 pub use file::{Ignored, SettingsError, read};
 pub use given::{
-    Algorithm, Given, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog, GivenMaintenance,
-    GivenTls, Level, LogFormat, Passphrase, Span,
+    Algorithm, Given, GivenAuth, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog,
+    GivenMaintenance, GivenTls, Level, LogFormat, Passphrase, Span,
 };
 
 /// Everything that a server is run with.
@@ -29,6 +29,8 @@ pub struct Settings {
     pub insecure_open: bool,
     /// How connections are secured.
     pub tls: Tls,
+    /// Whose tokens say who may do what; without one, everybody may do everything.
+    pub auth: Option<TokenService>,
     /// What the server signs with.
     pub keys: Keys,
     /// How much of anything one server takes on.
@@ -53,6 +55,7 @@ impl Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4443)),
             insecure_open: false,
             tls: Tls::default(),
+            auth: None,
             keys: Keys::default(),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
@@ -73,6 +76,7 @@ impl Settings {
         set(&mut settings.listen, given.listen);
         set(&mut settings.insecure_open, given.insecure_open);
         settings.tls = Tls::of(given.tls)?;
+        settings.auth = TokenService::of(given.auth)?;
         settings.keys = Keys::of(given.keys)?;
         for prefix in given.gun_prefixes.iter().flatten() {
             check_prefix(prefix)?;
@@ -196,6 +200,60 @@ impl Tls {
             }
             _ => Err(SettingsError::TlsTwice),
         }
+    }
+}
+
+/// A service that gives out tokens, as registries have one: Docker's token protocol.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenService {
+    /// Where clients ask for a token: a URL.
+    pub realm: String,
+    /// What this server is called there, and in a token's `aud`.
+    pub service: String,
+    /// What the service calls itself in a token's `iss`.
+    pub issuer: String,
+    /// Certificates, PEM: tokens are signed by the key of one of them, or of a certificate that leads to one.
+    pub root_cert_bundle: Option<PathBuf>,
+    /// Or its public keys, as a JSON Web Key Set.
+    pub jwks: Option<PathBuf>,
+}
+
+impl TokenService {
+    /// A service whose keys are a set.
+    pub fn with_jwks(
+        realm: impl Into<String>,
+        service: impl Into<String>,
+        issuer: impl Into<String>,
+        jwks: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            realm: realm.into(),
+            service: service.into(),
+            issuer: issuer.into(),
+            root_cert_bundle: None,
+            jwks: Some(jwks.into()),
+        }
+    }
+
+    fn of(given: GivenAuth) -> Result<Option<Self>, SettingsError> {
+        if given == GivenAuth::default() {
+            return Ok(None);
+        }
+        let GivenAuth { realm, service, issuer, root_cert_bundle, jwks } = given;
+        if root_cert_bundle.is_none() && jwks.is_none() {
+            return Err(SettingsError::Missing { what: "auth.root-cert-bundle or auth.jwks" });
+        }
+        let text = |given: Option<String>, what| {
+            given.filter(|text| !text.is_empty()).ok_or(SettingsError::Missing { what })
+        };
+        Ok(Some(Self {
+            realm: text(realm, "auth.realm")?,
+            service: text(service, "auth.service")?,
+            issuer: text(issuer, "auth.issuer")?,
+            root_cert_bundle,
+            jwks,
+        }))
     }
 }
 

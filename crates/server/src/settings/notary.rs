@@ -6,20 +6,25 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::file::{Ignored, SettingsError};
-use super::given::{Algorithm, Given, GivenTls, Level};
+use super::given::{Algorithm, Given, GivenAuth, GivenTls, Level};
 
 /// Where something stood and does not count any more, and why.
 const GONE: [(&str, &str); 6] = [
+    ("auth.options", "without auth.type nobody asks for tokens"),
     ("storage", "the store is a folder of this server, and needs no database"),
     ("trust_service", "this server signs itself, and needs no signer"),
     ("reporting", "nothing is reported to anybody"),
-    ("auth.options", "there is no authentication yet"),
     ("server", "nobody knows this setting"),
     ("", "nobody knows this setting"),
 ];
 
 /// What is taken over.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 15] = [
+    "auth.options.autoredirect",
+    "auth.options.issuer",
+    "auth.options.realm",
+    "auth.options.rootcertbundle",
+    "auth.options.service",
     "auth.type",
     "caching.max_age.consistent_metadata",
     "caching.max_age.current_metadata",
@@ -41,10 +46,14 @@ pub(super) fn read(
     let file: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
     let file = File { file, environment };
     let text = |key: &str| file.text(key).map_err(&wrong);
-    let mut given = Given::default();
-    if let Some(kind) = text("auth.type")? {
-        return Err(SettingsError::Authentication { path: path.to_owned(), kind });
-    }
+    let auth = match text("auth.type")?.as_deref() {
+        None => GivenAuth::default(),
+        Some("token") => file.token_service().map_err(&wrong)?,
+        Some(kind) => {
+            return Err(SettingsError::Authentication { path: path.to_owned(), kind: kind.to_owned() });
+        }
+    };
+    let mut given = Given { auth, ..Given::default() };
     given.listen = text("server.http_addr")?.map(|address| listen(&address)).transpose().map_err(&wrong)?;
     given.tls = GivenTls {
         certificate: text("server.tls_cert_file")?.map(Into::into),
@@ -99,6 +108,27 @@ impl File<'_> {
         }
     }
 
+    fn token_service(&self) -> Result<GivenAuth, String> {
+        let option = |name: &str| {
+            let key = format!("auth.options.{name}");
+            self.text(&key)?.map(Some).ok_or_else(|| format!("{key} is not given"))
+        };
+        let redirects = match self.at("auth.options.autoredirect") {
+            Some(Value::Bool(redirects)) => redirects.to_string(),
+            _ => self.text("auth.options.autoredirect")?.unwrap_or_default(),
+        };
+        if !matches!(&*redirects, "" | "false") {
+            return Err("auth.options.autoredirect is not known here: say the realm".to_owned());
+        }
+        Ok(GivenAuth {
+            realm: option("realm")?,
+            service: option("service")?,
+            issuer: option("issuer")?,
+            root_cert_bundle: option("rootcertbundle")?.map(Into::into),
+            jwks: None,
+        })
+    }
+
     fn number(&self, key: &str) -> Result<Option<u32>, String> {
         let text = self.text(key)?;
         text.map(|text| text.parse().map_err(|_| format!("{key} is no number of seconds"))).transpose()
@@ -115,7 +145,11 @@ impl File<'_> {
     fn ignored(&self) -> Vec<Ignored> {
         let mut leaves = Vec::new();
         collect("", &self.file, &mut leaves);
-        leaves.retain(|key| !KNOWN.contains(&key.as_str()));
+        let takes_tokens = matches!(self.text("auth.type"), Ok(Some(_)));
+        leaves.retain(|key| {
+            let is_idle = key.starts_with("auth.options.") && !takes_tokens;
+            is_idle || !KNOWN.contains(&key.as_str())
+        });
         let why = |key: &str| {
             let of = |(group, _): &&(&str, &str)| {
                 group.is_empty() || key == *group || key.starts_with(&format!("{group}."))

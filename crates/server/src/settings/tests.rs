@@ -38,7 +38,8 @@ fn the_example_names_every_setting_with_its_default() {
     // Every setting is commented out there. Those that exclude each other, or have no default, stand for themselves.
     let alone = ["certificate", "key", "client-ca", "off", "passphrase-file", "key-file", "new-master-key"]
         .into_iter()
-        .chain(["second-journal", "anchor", "keep-versions", "keep-age"]);
+        .chain(["second-journal", "anchor", "keep-versions", "keep-age"])
+        .chain(["realm", "service", "issuer", "root-cert-bundle", "jwks"]);
     let alone: Vec<_> = alone.map(|name| format!("{name} = ")).collect();
     let is_setting = |line: &&str| {
         line.starts_with('[') || line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ")
@@ -141,13 +142,56 @@ fn variables_stand_above_a_notary_servers_file() {
 
 #[test]
 fn authentication_that_is_asked_for_is_not_left_out_in_silence() {
-    for kind in ["token", "htpasswd"] {
-        let text = format!(r#"{{"server": {{"http_addr": "127.0.0.1:1"}}, "auth": {{"type": "{kind}"}}}}"#);
-        let refused = notary(&text, &[]).unwrap_err();
-        assert!(matches!(refused, SettingsError::Authentication { .. }), "{refused}");
+    let of = |auth: &str| format!(r#"{{"server": {{"http_addr": "127.0.0.1:1"}}, "auth": {auth}}}"#);
+    let refused = notary(&of(r#"{"type": "htpasswd"}"#), &[]).unwrap_err();
+    assert!(matches!(refused, SettingsError::Authentication { .. }), "{refused}");
+    assert!(notary("{}", &[("NOTARY_SERVER_AUTH_TYPE", "htpasswd")]).is_err());
+    // Half of it is none.
+    let options = r#""realm": "https://a/token", "service": "s", "issuer": "i", "rootcertbundle": "r.pem""#;
+    for left_out in options.split(", ") {
+        let rest: Vec<_> = options.split(", ").filter(|option| *option != left_out).collect();
+        let half = of(&format!(r#"{{"type": "token", "options": {{{}}}}}"#, rest.join(", ")));
+        let refused = notary(&half, &[]).unwrap_err().to_string();
+        let name = left_out.split('"').nth(1).unwrap();
+        assert!(refused.contains(&format!("auth.options.{name} is not given")), "{refused}");
     }
-    let variables = [("NOTARY_SERVER_AUTH_TYPE", "token")];
-    assert!(matches!(notary("{}", &variables), Err(SettingsError::Authentication { .. })));
+    let whole = of(&format!(r#"{{"type": "token", "options": {{{options}}}}}"#));
+    let redirected = whole.replace("\"realm\"", "\"autoredirect\": true, \"realm\"");
+    assert!(notary(&redirected, &[]).unwrap_err().to_string().contains("say the realm"));
+    let variable = [("NOTARY_SERVER_AUTH_OPTIONS_AUTOREDIRECT", "true")];
+    assert!(notary(&whole, &variable).unwrap_err().to_string().contains("say the realm"));
+    // Options without a type count as little there.
+    let (settings, ignored) = notary(&of(r#"{"options": {"realm": "https://a/token"}}"#), &[]).unwrap();
+    assert!(settings.auth.is_none());
+    assert_eq!(ignored, ["auth.options.realm"]);
+}
+
+#[test]
+fn a_notary_servers_token_service_is_taken() {
+    let text = r#"{"auth": {"type": "token", "options": {"realm": "https://a/token", "service": "s", "issuer": "i",
+        "rootcertbundle": "/r.pem", "autoredirect": false}}}"#;
+    let (settings, ignored) = notary(text, &[("NOTARY_SERVER_AUTH_OPTIONS_ISSUER", "another")]).unwrap();
+    let TokenService { realm, service, issuer, root_cert_bundle, jwks } = settings.auth.unwrap();
+    assert_eq!((&*realm, &*service, &*issuer), ("https://a/token", "s", "another"));
+    assert_eq!((root_cert_bundle, jwks), (Some("/r.pem".into()), None));
+    assert!(ignored.is_empty(), "{ignored:?}");
+}
+
+#[test]
+fn a_token_service_is_named_whole_or_not_at_all() {
+    let all = ["realm = \"https://a/token\"", "service = \"s\"", "issuer = \"i\"", "jwks = \"keys.json\""];
+    let with = |lines: &[&str]| toml(&format!("data = \"x\"\n[auth]\n{}\n", lines.join("\n")));
+    assert!(with(&[]).unwrap().auth.is_none());
+    let service = with(&all).unwrap().auth.unwrap();
+    assert!(service.jwks.unwrap().is_absolute(), "beside the file");
+    for left_out in all {
+        let rest: Vec<_> = all.into_iter().filter(|line| *line != left_out).collect();
+        let refused = with(&rest).unwrap_err();
+        let name = left_out.split(' ').next().unwrap();
+        assert!(refused.to_string().contains(&format!("auth.{name}")), "{refused}");
+    }
+    assert!(with(&["realm = \"\"", all[1], all[2], all[3]]).is_err());
+    assert!(with(&["relm = \"https://a\""]).is_err());
 }
 
 #[test]
