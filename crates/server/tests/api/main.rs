@@ -12,7 +12,7 @@
 //! | `Get{Timestamp,Snapshot}KeyCreate` (a new key per call), and a new key once the old one is lost | a key is the same until a root names another; none is lost while the master key is there |
 //! | `CannotMakeNew{Timestamp,Snapshot}If...` | no timestamp is stored without its root and snapshot |
 //! | `RootHandlerError` | no handler can be given in |
-//! | `BuildCatalogRecord`, `DoAuth*` | there are no tokens yet |
+//! | `BuildCatalogRecord`, `DoAuth*` | in `tokens`, under other names |
 //! | `GetAddrAndTLSConfig`, `GetTrustService`, `GetStore`, `GetCacheConfig`, `GetGUNPrefixes` | in the tests of the settings, under other names |
 //! | passphrase aliases, delete, in the signer's key store | one master key seals all; the tests of `tufstore-keys` show it |
 
@@ -28,3 +28,4 @@ mod notary_server;
 mod notary_storage;
 mod notary_validation;
 mod racing;
+mod tokens;

@@ -106,8 +106,11 @@ impl Api {
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let response = self.server.answer(request.body(body).unwrap()).await;
-        let (parts, body) = response.into_parts();
+        self.answer(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.server.answer(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
