@@ -6,7 +6,7 @@ use tufstore::terms::{InvalidRepositoryName, RepositoryName};
 use tufstore::{Fault, InvalidBackup, RestoreError, StorageError};
 use tufstore_server::admin::{AskError, ConnectError, Kind, Refusal};
 use tufstore_server::settings::SettingsError;
-use tufstore_server::{RunError, SecretsError, StartError, TlsError};
+use tufstore_server::{AuthError, RunError, SecretsError, StartError, TlsError};
 
 use crate::exit::Exit;
 use crate::trace::TraceError;
@@ -329,7 +329,16 @@ fn start(error: &StartError) -> Option<&'static str> {
     Some(match error {
         StartError::Listen { .. } => "name another address with --listen, or end what listens there",
         StartError::Open { .. } => {
-            "listen on 127.0.0.1 and put something in front that authenticates, or give --insecure-open where everybody may sign"
+            "name a token service in the file of settings; or listen on 127.0.0.1, or give --insecure-open where everybody may sign"
+        }
+        StartError::Auth(AuthError::File { .. }) => {
+            "auth.root-cert-bundle and auth.jwks name files that the server may read; `deploy/tufstore.toml` shows them"
+        }
+        StartError::Auth(AuthError::Keys { .. }) => {
+            "give the certificates of the token service as PEM in auth.root-cert-bundle, or its JSON Web Key Set in auth.jwks"
+        }
+        StartError::Auth(AuthError::Setting { .. }) => {
+            "auth.realm is where clients ask for a token, such as https://auth.example.com/token"
         }
         StartError::Secrets(SecretsError::NoMaster { .. }) => {
             "restore the file `master` in the data folder from a backup. Only for a store whose online keys never were here, as one that was imported: give --new-master-key"
@@ -373,7 +382,7 @@ fn restore(error: &RestoreError) -> &'static str {
 fn settings(error: &SettingsError) -> Option<&'static str> {
     Some(match error {
         SettingsError::Authentication { .. } => {
-            "to run without authentication, remove `auth` from the file: the server then listens on loopback only"
+            "there is the type token. To run without authentication, remove `auth` from the file: the server then listens on loopback only"
         }
         SettingsError::Missing { .. } => {
             "give it as a flag, or in the file that --config names; see `tufstore serve --help`"

@@ -58,9 +58,7 @@ fn a_first_start_makes_what_it_needs_and_says_what_that_means() {
     assert_eq!((mode(&key), mode(&data), mode(&data.join("master"))), (0o600, 0o700, 0o600));
     assert_eq!(mode(&data.join("tls/server.key")), 0o600);
     assert_eq!(mode(&data.join("admin.sock")), 0o600);
-    for said in
-        ["store.key was made", "without it nobody can", "tls/ca.crt", "there is no authentication yet"]
-    {
+    for said in ["store.key was made", "without it nobody can", "tls/ca.crt", "no token service is named"] {
         server.says(said);
     }
     let certificate = fs::read(server.ca()).unwrap();
@@ -69,7 +67,7 @@ fn a_first_start_makes_what_it_needs_and_says_what_that_means() {
 
     let again = Server::start(&data, &[]);
     assert_eq!(fs::read(again.ca()).unwrap(), certificate);
-    again.says("there is no authentication yet");
+    again.says("no token service is named");
     assert!(!again.log().contains("was made"));
     assert!(again.stop().success());
 }
@@ -164,6 +162,43 @@ fn strangers_are_not_let_in_by_accident() {
 }
 
 #[test]
+fn tokens_that_could_not_be_verified_are_said_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("store");
+    let keys = folder.path().join("keys.json");
+    let settings = |realm: &str| {
+        let text =
+            format!("[auth]\nrealm = \"{realm}\"\nservice = \"s\"\nissuer = \"i\"\njwks = \"keys.json\"\n");
+        write(&folder.path().join("tufstore.toml"), text.as_bytes())
+    };
+    let start = |config: &Path, said: &str| {
+        for check in [&["--check-config"][..], &[]] {
+            let arguments =
+                ["serve", "--data", text(&data), "--config", text(config), "--listen", "0.0.0.0:0"];
+            let refused = refused(&[&arguments, check].concat(), &[]);
+            assert!(refused.contains(said), "{refused}");
+        }
+    };
+    let config = settings("https://auth.example.com/token");
+    start(&config, "keys.json cannot be read");
+    write(&keys, br#"{"keys": [{"kty": "oct", "k": "AAAA"}]}"#);
+    start(&config, "there is no key in it that verifies tokens");
+    start(&settings("auth.example.com"), "auth.realm is no URL");
+    assert!(!data.exists());
+    let x = "ypCEhdTFiXfhzA3RC_8Dj6sqV6oSz5XtGaHJtQqyB4w";
+    write(
+        &keys,
+        format!(r#"{{"keys": [{{"kty": "EC", "crv": "P-256", "x": "{x}", "y": "{x}"}}]}}"#).as_bytes(),
+    );
+    let config = settings("https://auth.example.com/token");
+    let server = Server::start(&data, &["--no-tls", "--config", text(&config)]);
+    assert_eq!(server.get("/v2/").status, 401);
+    assert_eq!(server.get("/metrics").status, 200);
+    assert!(!server.log().contains("no token service is named"));
+    assert!(server.stop().success());
+}
+
+#[test]
 fn a_start_that_fails_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (data, other) = (folder.path().join("store"), folder.path().join("other"));
@@ -242,7 +277,7 @@ fn the_configuration_of_a_notary_server_is_taken_over() {
     publish(&server);
     let root = server.get(&format!("/v2/{NAME}/_trust/tuf/root.json"));
     assert!(root.headers.contains("cache-control: public, max-age=60, s-maxage=60, must-revalidate"));
-    server.says("there is no authentication yet");
+    server.says("no token service is named");
     let log = server.log();
     for key in [
         "storage.backend",
@@ -261,7 +296,7 @@ fn the_configuration_of_a_notary_server_is_taken_over() {
         br#"{"server": {"http_addr": "127.0.0.1:0"}, "auth": {"type": "token", "options": {}}}"#,
     );
     let said = refused(&["serve", "--data", text(&data), "--config", text(&authenticated)], &[]);
-    assert!(said.contains("asks for authentication of type \"token\""), "{said}");
+    assert!(said.contains("auth.options.realm is not given"), "{said}");
     let open = write(&folder.path().join("open.json"), br#"{"server": {"http_addr": ":4443"}}"#);
     let said = refused(&["serve", "--data", text(&data), "--config", text(&open)], &[]);
     assert!(said.contains("could publish and delete"), "{said}");

@@ -13,8 +13,8 @@ use super::Kept;
 /// with `docker pull`, and all that they write lies in the store. The server signs timestamps, and snapshots where it is
 /// asked to, with keys that rest in the store, sealed by a master key; a passphrase or a key file opens that.
 ///
-/// There is no authentication yet: whoever reaches the server can publish and delete. So it listens on loopback only, unless
-/// it is told --insecure-open.
+/// Who may do what is said by tokens of a service that the file of settings names. Without one, whoever reaches the server can
+/// publish and delete. So it listens on loopback only then, unless it is told --insecure-open.
 ///
 /// The first line on standard output says where it listens. Interrupt it or send SIGTERM, and it finishes what it has begun;
 /// SIGHUP makes it read its certificate again. While it runs, the other commands work through it.
@@ -41,7 +41,7 @@ pub(crate) struct Serve {
     /// Where to listen [default: 127.0.0.1:4443]
     #[arg(long, value_name = "ADDR", env = "TUFSTORE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Listen on an address that other machines reach, although whoever reaches it can publish and delete
+    /// Listen on an address that other machines reach, although without tokens whoever reaches it can publish and delete
     #[arg(long)]
     pub(crate) insecure_open: bool,
     /// The certificate, then those that signed it, as PEM [default: one that is made in DIR/tls for localhost]

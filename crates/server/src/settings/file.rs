@@ -31,8 +31,8 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
-    /// The file asks for what would protect the server, and is not there yet.
-    #[error("{} asks for authentication of type {kind:?}, which this release does not have", path.display())]
+    /// The file asks for what would protect the server, and is not there.
+    #[error("{} asks for authentication of type {kind:?}, which this server does not have", path.display())]
     Authentication {
         /// Which file.
         path: PathBuf,
