@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
 use crate::serving::Server;
@@ -14,6 +16,8 @@ pub(crate) struct Client {
     folder: TempDir,
     url: String,
     ca: PathBuf,
+    /// Name and password, if they have any.
+    credentials: Option<&'static str>,
 }
 
 /// What one command said.
@@ -43,7 +47,13 @@ impl Said {
 
 impl Client {
     pub(crate) fn new(server: &Server) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), url: server.url.clone(), ca: server.ca() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, url: server.url.clone(), ca: server.ca(), credentials: None }
+    }
+
+    /// The same user, with a name and a password.
+    pub(crate) fn known_as(self, credentials: &'static str) -> Self {
+        Self { credentials: Some(credentials), ..self }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,6 +82,9 @@ impl Client {
             .stderr(Stdio::piped());
         for role in ["ROOT", "TARGETS", "SNAPSHOT", "DELEGATION"] {
             command.env(format!("NOTARY_{role}_PASSPHRASE"), "a passphrase");
+        }
+        if let Some(credentials) = self.credentials {
+            command.env("NOTARY_AUTH", STANDARD.encode(credentials));
         }
         let mut child = command.spawn().unwrap();
         // It may have ended without asking.

@@ -10,5 +10,6 @@ mod rescue;
 mod rotation;
 mod running;
 mod tags;
+mod tokens;
 
 const NAME: &str = "reg.example.com:5000/team/app.v1";
