@@ -233,6 +233,19 @@ impl Keys {
         TokenKey::of_info(&info)
     }
 
+    #[cfg(fuzzing)]
+    pub(super) fn read_anything(bytes: &[u8]) {
+        let mut keys = Self { named: Vec::new(), roots: Vec::new() };
+        drop((keys.add_bundle(bytes), keys.add_set(bytes)));
+        if let Some(root) = keys.roots.first() {
+            let chain = [root.der.clone()];
+            assert!(
+                keys.of_chain(&chain, UnixTime::from_seconds(*root.valid.start())).is_none()
+                    || root.key.is_some()
+            );
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(|(name, _)| name.as_str())

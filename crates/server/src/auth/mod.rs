@@ -215,5 +215,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
 }
 
+/// Any bytes as a bundle and as a set.
+#[cfg(fuzzing)]
+pub(crate) fn read_keys(bytes: &[u8]) {
+    Keys::read_anything(bytes);
+}
+
 #[cfg(test)]
 mod tests;
