@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::KeyError;
 use crate::file::{self, FileError};
 use crate::online::SealedOnlineKeys;
+use crate::private_key::PrivateKey;
 use crate::sealing::{SECRET, Secret, derived, random};
 
 mod format;
@@ -106,6 +107,13 @@ impl MasterKey {
         derived(&Salt::new(HKDF_SHA256, b"tufstore sealed keys 1").extract(self.secret.as_slice()), &[])
     }
 
+    /// What a key for another purpose than the online roles grows from. Apart from the salts: who knows of it need not learn of
+    /// a new one when a store is restored.
+    fn seed_for(&self, purpose: &str) -> Result<Secret, KeyError> {
+        let from = Salt::new(HKDF_SHA256, b"tufstore keys by purpose 1").extract(self.secret.as_slice());
+        derived(&from, &[purpose.as_bytes()])
+    }
+
     /// What unused keys are derived from, the newest salt first.
     pub(crate) fn derivations(&self) -> Vec<Prk> {
         let prk = |salt: &Secret| Salt::new(HKDF_SHA256, salt.as_slice()).extract(self.secret.as_slice());
@@ -193,6 +201,15 @@ impl MasterKeyFile {
         file::replace(&self.path, &format::sealed(&master, opener)?)?;
         self.master = master;
         Ok(())
+    }
+
+    /// A key on P-256 for a purpose beside the online roles: the same for ever, and no other purpose's.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn key_for(&self, purpose: &str) -> Result<PrivateKey, KeyError> {
+        let seed = self.master.seed_for(purpose)?;
+        PrivateKey::from_seed(KeyAlgorithm::EcdsaP256, &seed)
     }
 
     /// The online keys behind this master key. New ones are of `algorithm`: Ed25519, or ECDSA on P-256. Those that were

@@ -186,3 +186,17 @@ fn write(path: &Path, bytes: &[u8]) {
     use std::io::Write as _;
     fs::OpenOptions::new().write(true).truncate(true).open(path).unwrap().write_all(bytes).unwrap();
 }
+
+#[test]
+fn a_key_for_a_purpose_is_the_same_for_ever_and_no_other_purposes() {
+    let (_folder, path) = folder();
+    let mut made = MasterKeyFile::create(&path, RIGHT).unwrap();
+    let key = |file: &MasterKeyFile, purpose| file.key_for(purpose).unwrap().public().clone();
+    let tokens = key(&made, "tokens");
+    assert_ne!(key(&made, "other"), tokens);
+    made.start_new_salt(RIGHT).unwrap();
+    assert_eq!(key(&made, "tokens"), tokens);
+    assert_eq!(key(&MasterKeyFile::open(&path, RIGHT).unwrap(), "tokens"), tokens);
+    let another = MasterKeyFile::create(&path.with_extension("other"), RIGHT).unwrap();
+    assert_ne!(key(&another, "tokens"), tokens);
+}
