@@ -5,7 +5,7 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use tufstore::{IndexKind, Options, StorageError, Store};
-use tufstore_server::admin::{AskError, ConnectError, Connection, Progress, Question};
+use tufstore_server::admin::{AskError, ConnectError, Connection, Opened, Progress, Question};
 
 use crate::args::{Kept, StoreArg};
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ const JOURNAL: &str = "journal";
 #[derive(Debug)]
 pub(crate) enum Reached {
     /// Opened here.
-    Folder(Store),
+    Folder(Opened),
     /// Opened by a server, which answers through the socket in the folder.
     Server(Mutex<Connection>),
 }
@@ -37,7 +37,8 @@ pub(crate) fn reach_in(folder: &Path, kept: &Kept) -> Result<Reached, Failure> {
 /// Opens the store in `folder` here, with another index; a server that has it open keeps it as it is.
 pub(crate) fn open_with_index(store: &StoreArg, kind: IndexKind) -> Result<Reached, Failure> {
     is_store(&store.data, &store.kept)?;
-    Ok(Reached::Folder(open_or_make(&store.data, store.kept.options().with_index(kind))?))
+    let opened = open_or_make(&store.data, store.kept.options().with_index(kind))?;
+    Ok(Reached::Folder(Opened::here(opened, &store.data)))
 }
 
 /// With a second journal, the first may be lost.
@@ -61,7 +62,7 @@ pub(crate) fn reach_or_make(folder: &Path, options: Options) -> Result<Reached, 
 
 fn try_to_reach(folder: &Path, options: Options) -> Result<Reached, Failure> {
     let in_use = match open_or_make(folder, options) {
-        Ok(store) => return Ok(Reached::Folder(store)),
+        Ok(store) => return Ok(Reached::Folder(Opened::here(store, folder))),
         Err(in_use @ Failure::Open { source: StorageError::InUse { .. }, .. }) => in_use,
         Err(failure) => return Err(failure),
     };
@@ -104,7 +105,7 @@ impl Reached {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Q::Answer, Failure> {
         match self {
-            Self::Folder(store) => Ok(question.answer(store, clock::now(), progress)?),
+            Self::Folder(opened) => Ok(question.answer(opened, clock::now(), progress)?),
             Self::Server(connection) => match connection.lock().ask(question, progress) {
                 Ok(answer) => Ok(answer),
                 Err(AskError::Refused(refusal)) => Err(refusal.into()),
@@ -123,7 +124,7 @@ impl Reached {
     /// Closes what was opened here.
     pub(crate) fn close(&self) -> Result<(), Failure> {
         match self {
-            Self::Folder(store) => close(store),
+            Self::Folder(opened) => close(opened.store()),
             Self::Server(_) => Ok(()),
         }
     }

@@ -16,6 +16,8 @@
 //! clients know, limits that strangers run into, and the keys that the server signs with.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod directory;
 mod clock;
 mod concerns;
 mod maintenance;
@@ -30,6 +32,7 @@ mod transport;
 pub mod admin;
 mod secrets;
 mod server;
+mod tokens;
 pub mod settings;
 
 #[cfg(fuzzing)]
@@ -41,4 +44,5 @@ pub use clock::Clock;
 pub use secrets::{SecretsError, of_restored as keys_of_restored};
 pub use server::{Checked, RunError, Server, StartError};
 pub use settings::Settings;
+pub use tokens::TokenError;
 pub use transport::{Reloader, TlsError};

@@ -7,7 +7,9 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{self, Path, PathBuf};
 
 use tufstore::crypto::KeyAlgorithm;
-use tufstore_keys::{KeyError, MasterKeyError, MasterKeyFile, Opener, SealedOnlineKeys, create_key_file};
+use tufstore_keys::{
+    KeyError, MasterKeyError, MasterKeyFile, Opener, PrivateKey, SealedOnlineKeys, create_key_file,
+};
 use zeroize::Zeroizing;
 
 use crate::settings::{Algorithm, OpenedBy, Settings};
@@ -64,6 +66,8 @@ pub enum SecretsError {
 #[derive(Debug)]
 pub(crate) struct Secrets {
     pub(crate) keys: SealedOnlineKeys,
+    /// What vouches for the tokens of the server's own token service.
+    pub(crate) tokens: PrivateKey,
     /// A key file that was made just now, which somebody has to know of.
     pub(crate) made: Option<PathBuf>,
 }
@@ -148,7 +152,8 @@ impl Plan {
             MasterKeyFile::create(&self.master, self.opener())
         };
         let file = file.map_err(|source| self.failed(source))?;
-        Ok(Secrets { keys: file.online_keys(self.algorithm)?, made })
+        let tokens = file.key_for("tokens of the token service")?;
+        Ok(Secrets { keys: file.online_keys(self.algorithm)?, tokens, made })
     }
 
     fn opener(&self) -> Opener<'_> {

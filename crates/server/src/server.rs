@@ -19,11 +19,13 @@ use crate::api::{self, route};
 use crate::auth::{AuthError, Authority};
 use crate::clock::Clock;
 use crate::concerns;
+use crate::directory::{Directory, DirectoryError, DisableError};
 use crate::maintenance::{self, Ended, Maintenance};
 use crate::metrics;
 use crate::secrets::{Plan, Secrets, SecretsError};
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::tokens::{OwnTokens, TokenError};
 use crate::transport::{Listener, Reloader, TlsError};
 
 /// How often what was counted is settled.
@@ -61,6 +63,15 @@ pub enum StartError {
         /// Which address.
         address: SocketAddr,
     },
+    /// Who may do what cannot be told.
+    #[error("who may do what cannot be told")]
+    Directory(#[from] DirectoryError),
+    /// What was to be deleted cannot be.
+    #[error("a registry without content trust still holds some")]
+    Disable(#[from] DisableError),
+    /// Its own tokens cannot be made.
+    #[error("tokens cannot be made")]
+    Tokens(#[from] TokenError),
     /// What the server signs with cannot be used.
     #[error("the online keys cannot be used")]
     Secrets(#[from] SecretsError),
@@ -98,10 +109,10 @@ pub struct Checked {
     pub has_certificate: bool,
 }
 
-/// Strangers do not publish.
-fn allowed(settings: &Settings) -> Result<(), StartError> {
+/// Strangers do not publish. `has_users`: whether anybody has to say who they are, as far as that is known.
+fn allowed(settings: &Settings, has_users: bool) -> Result<(), StartError> {
     let address = settings.listen;
-    if address.ip().is_loopback() || settings.auth.is_some() || settings.insecure_open {
+    if address.ip().is_loopback() || settings.auth.is_some() || settings.insecure_open || has_users {
         Ok(())
     } else {
         Err(StartError::Open { address })
@@ -117,11 +128,13 @@ impl Server {
     /// # Cost
     /// That of [`Store::open`], and of stretching a passphrase, on the calling thread.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        allowed(&settings)?;
+        // In a store that is not there yet, there is nobody.
+        allowed(&settings, settings.data.join("journal").exists())?;
         // First what may fail and leaves nothing behind.
         let listener = Listener::bind(&settings).await?;
         let authority = settings.auth.clone().map(Authority::open).transpose()?;
-        let Secrets { keys, made } = Plan::new(&settings)?.open()?;
+        let Secrets { keys, tokens, made } = Plan::new(&settings)?.open()?;
+        let own = OwnTokens::new(&tokens, &settings, clock.now())?;
         let certificate = Reloader::new(&settings, clock.now())?;
         let listener = listener.with(certificate.clone());
         let memory = u64::try_from(settings.limits.memory_bytes).unwrap_or(u64::MAX);
@@ -131,6 +144,12 @@ impl Server {
         options.anchor.clone_from(&settings.anchor);
         let store = Store::open(&settings.data, options)
             .map_err(|source| StartError::Store { folder: settings.data.clone(), source })?;
+        let directory = Arc::new(Directory::open(store.clone(), &settings.data, settings.new_registries)?);
+        allowed(&settings, !directory.is_open())?;
+        directory.resume(clock.now())?;
+        if directory.is_open() && authority.is_none() {
+            tracing::warn!("there are no users: whoever reaches this server may publish and delete");
+        }
         // Last: with the store open, what is there is of a server that is gone.
         let admin = match Socket::bind(&settings.data) {
             Ok(socket) => Some(socket),
@@ -139,7 +158,8 @@ impl Server {
                 None
             }
         };
-        let service = Arc::new(Service::new(store, clock, settings.limits, settings.api, authority));
+        let service =
+            Arc::new(Service::new(store, clock, settings.limits, settings.api, authority, directory, own));
         let maintenance = settings.maintenance;
         Ok(Self { service, listener, certificate, made_key_file: made, admin, maintenance })
     }
@@ -151,7 +171,8 @@ impl Server {
     /// # Errors
     /// [`StartError`], as [`Server::start`].
     pub async fn check(settings: &Settings) -> Result<Checked, StartError> {
-        allowed(settings)?;
+        // Whether there are users is known once the store is open.
+        allowed(settings, settings.data.join("journal").exists())?;
         let address = Listener::bind(settings).await?.address();
         settings.auth.clone().map(Authority::open).transpose()?;
         let has_master_key = Plan::new(settings)?.check()?;
@@ -197,11 +218,13 @@ impl Server {
     /// # Errors
     /// [`RunError`].
     pub async fn run(self, ended: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let settled = Arc::clone(&self.service);
         let settling = tokio::spawn(async move {
             let mut ticks = time::interval(SETTLING);
             loop {
                 ticks.tick().await;
                 metrics::settle();
+                settled.own.logins.settle();
             }
         });
         let service = Arc::clone(&self.service);

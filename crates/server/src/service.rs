@@ -1,11 +1,15 @@
+use std::sync::Arc;
+
 use tufstore::Store;
 
 use crate::api::upload::Bodies;
 use crate::auth::Authority;
 use crate::clock::Clock;
+use crate::directory::Directory;
 use crate::metrics;
 use crate::renewal::Renewals;
 use crate::settings::{ApiSettings, ServerLimits};
+use crate::tokens::OwnTokens;
 use crate::workers::Workers;
 
 /// What requests are answered from. One for a server, shared by all its connections.
@@ -17,8 +21,11 @@ pub(crate) struct Service {
     pub(crate) bodies: Bodies,
     pub(crate) renewals: Renewals,
     pub(crate) settings: ApiSettings,
-    /// Without one, everybody may do everything.
-    pub(crate) authority: Option<Authority>,
+    /// Another service, if its tokens say who may do what.
+    pub(crate) external: Option<Authority>,
+    /// Who may do what otherwise, once there is somebody; and where what is signed is taken.
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) own: OwnTokens,
 }
 
 impl Service {
@@ -27,12 +34,24 @@ impl Service {
         clock: Clock,
         limits: ServerLimits,
         settings: ApiSettings,
-        authority: Option<Authority>,
+        external: Option<Authority>,
+        directory: Arc<Directory>,
+        own: OwnTokens,
     ) -> Self {
         let workers = Workers::new(&limits);
         metrics::install(clock.now());
         let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
         let bodies = Bodies::new(limits);
-        Self { store, clock, workers, bodies, renewals, settings, authority }
+        Self { store, clock, workers, bodies, renewals, settings, external, directory, own }
+    }
+
+    /// Whose tokens say who may do what. Without any, everybody may do everything.
+    pub(crate) fn authority(&self) -> Option<&Authority> {
+        self.external.as_ref().or_else(|| (!self.directory.is_open()).then_some(&self.own.authority))
+    }
+
+    /// Whether who may do what is said by what is kept here.
+    pub(crate) fn has_own_users(&self) -> bool {
+        self.external.is_none() && !self.directory.is_open()
     }
 }

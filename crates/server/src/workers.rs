@@ -16,6 +16,7 @@ pub(crate) struct Workers {
     scans: Room,
     scrapes: Room,
     upkeep: Room,
+    passwords: Room,
 }
 
 /// How many may work and wait.
@@ -50,7 +51,9 @@ impl Workers {
         let scrapes = Room::new(1, limits.connections);
         // One reads through, the other drops.
         let upkeep = Room::new(2, 2);
-        Self { reads, publications, renewals, scans, scrapes, upkeep }
+        // Each takes a processor and 19 MiB for some hundredths of a second: strangers make the server do it.
+        let passwords = Room::new(2, 32);
+        Self { reads, publications, renewals, scans, scrapes, upkeep, passwords }
     }
 
     /// Runs what reads.
@@ -83,6 +86,14 @@ impl Workers {
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Result<A, WorkError> {
         self.scrapes.run(work).await
+    }
+
+    /// Runs what makes a password expensive to guess.
+    pub(crate) async fn password<A: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<A, WorkError> {
+        self.passwords.run(work).await
     }
 
     /// Runs what the server does for the store by itself, for hours if need be.

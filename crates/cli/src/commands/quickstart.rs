@@ -6,6 +6,7 @@ use std::{env, fs};
 use serde::Serialize;
 use tufstore::terms::{RepositoryName, Sha256};
 use tufstore::{Lookup, Options, Store, View};
+use tufstore_server::admin::Opened;
 
 use crate::args;
 use crate::clock::{self, Stopwatch};
@@ -67,7 +68,7 @@ fn run(folder: &Path, publishers: u16) -> Result<Quickstarted, Failure> {
     let (publications, tag_updates) = (plan.publications(), plan.tag_updates());
     let keys = KeysFolder::open_or_make(&folder.join("keys"), &data)?;
     let store = store::open_or_make(&data, Options::default().with_online_keys(keys.online()?))?;
-    let reached = Reached::Folder(store.clone());
+    let reached = Reached::Folder(Opened::here(store.clone(), &data));
     let player = Player { store: &reached, keys: &keys, publishers, acks: None };
     let bar = output::bar("publishing", publications);
 
@@ -95,7 +96,8 @@ fn run(folder: &Path, publishers: u16) -> Result<Quickstarted, Failure> {
     let watch = Stopwatch::start();
     let store = store::open_or_make(&data, Options::default())?;
     let reopened = watch.elapsed();
-    let Checked { tags, lookups, time: looked_up } = check(&Reached::Folder(store.clone()), &plan)?;
+    let Checked { tags, lookups, time: looked_up } =
+        check(&Reached::Folder(Opened::here(store.clone(), &data)), &plan)?;
     store::close(&store)?;
     Ok(Quickstarted {
         repositories: plan.repositories.len(),

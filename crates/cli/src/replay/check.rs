@@ -49,7 +49,7 @@ pub(crate) fn check(store: &Reached, plan: &Plan) -> Result<Checked, Failure> {
         return Err(Failure::Mismatch { wrong, all, repository: repository.clone(), tag: tag.to_owned() });
     }
     match store {
-        Reached::Folder(store) => measure(store, plan, all),
+        Reached::Folder(opened) => measure(opened.store(), plan, all),
         Reached::Server(_) => Ok(Checked { tags: all, lookups: 0, time: Duration::ZERO }),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tufstore::metadata::write::key_type;
-use tufstore::terms::{RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
+use tufstore::terms::{Note, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{
     BackupError, Change, ChangeKind, CompleteSet, DeleteError, IndexKind, InvalidBackup, MirrorError,
     PublishError, Retention, Stage, Store, Upload, VerifyReport, View, Which,
@@ -12,11 +12,13 @@ use tufstore::{
 use super::question::{
     BackedUp, Backup, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect,
     Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key,
-    Lookup, Mirror, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex,
+    Lookup, Mirror, Opened, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex,
     Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags, Verified,
     Verify,
 };
 use super::{Kind, Progress, Refusal};
+use crate::access::Registry;
+use crate::directory::{Noted, Publishing};
 use crate::text::chain;
 
 type Tell<'a> = &'a mut dyn FnMut(Progress);
@@ -31,10 +33,30 @@ fn view(store: &Store, repository: &RepositoryName) -> Result<View, Refusal> {
     view.ok_or_else(|| Refusal::no_such_repository(repository))
 }
 
+/// On whose behalf something is done; not said where nobody has to be anybody.
+fn noted(opened: &Opened) -> Result<Option<Note>, Refusal> {
+    let is_open = opened.directory()?.is_open();
+    Ok(if is_open { None } else { Noted::by(opened.by.clone()).to_note() })
+}
+
+/// Held while something is published there.
+fn publishing<'a>(opened: &'a Opened, repository: &RepositoryName) -> Result<Publishing<'a>, Refusal> {
+    opened.directory()?.publishing(repository).ok_or_else(|| {
+        let registry = Registry::of(repository);
+        let message = format!("content trust is disabled for the registry {registry}: enable it first");
+        Refusal::new(Kind::Operator, message)
+    })
+}
+
 impl Question for Backup {
     type Answer = BackedUp;
 
-    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<BackedUp, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<BackedUp, Refusal> {
         let along = self.along.iter().map(|(name, bytes)| (name.clone(), bytes.0.to_vec()));
         let along: Vec<_> = along.collect();
         let made =
@@ -54,7 +76,7 @@ impl Question for Backup {
 impl Question for Changes {
     type Answer = Changed;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Changed, Refusal> {
+    fn answer(&self, Opened { store, .. }: &Opened, _: UnixTime, _: Tell<'_>) -> Result<Changed, Refusal> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let changes: Result<Vec<_>, _> =
             store.changes(self.after).take(limit).map(|change| change.map(ChangeEntry::from)).collect();
@@ -80,7 +102,12 @@ impl From<Change> for ChangeEntry {
 impl Question for Check {
     type Answer = Checked;
 
-    fn answer(&self, store: &Store, now: UnixTime, tell: Tell<'_>) -> Result<Checked, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        now: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<Checked, Refusal> {
         let within = Duration::from_secs(self.within);
         let (names, mut concerns, mut repositories) = (store.repositories(), Vec::new(), 0);
         for (done, repository) in (1..).zip(&names) {
@@ -99,7 +126,12 @@ impl Question for Check {
 impl Question for Collect {
     type Answer = Collected;
 
-    fn answer(&self, store: &Store, now: UnixTime, tell: Tell<'_>) -> Result<Collected, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        now: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<Collected, Refusal> {
         let retention = Retention::default().with_versions(self.versions).with_worth(self.worth);
         let retention = retention.with_age(Duration::from_secs(self.age));
         let report = store.collect(&retention, now, &mut |progress| {
@@ -130,7 +162,12 @@ impl Question for Current {
     /// How many publications, and the files.
     type Answer = Option<(Revision, Vec<CurrentFile>)>;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<Self::Answer, Refusal> {
         let view = store.view(&self.repository);
         let view = view.map_err(|error| Refusal::storage("reading the repository", &error))?;
         Ok(view.map(|view| {
@@ -147,7 +184,8 @@ impl Question for Current {
 impl Question for Delete {
     type Answer = Deleted;
 
-    fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<Deleted, Refusal> {
+    fn answer(&self, opened: &Opened, now: UnixTime, _: Tell<'_>) -> Result<Deleted, Refusal> {
+        let store = &opened.store;
         let refused = |error: DeleteError| {
             let kind = match &error {
                 DeleteError::Storage(storage) => Refusal::storage("deleting", storage).kind,
@@ -155,7 +193,11 @@ impl Question for Delete {
             };
             Refusal::new(kind, format!("{} could not be deleted", self.repository)).because(&error)
         };
-        let receipt = store.delete(&self.repository, now).map_err(refused)?;
+        let deleted = match noted(opened)? {
+            Some(note) => store.delete_noting(&self.repository, &note, now),
+            None => store.delete(&self.repository, now),
+        };
+        let receipt = deleted.map_err(refused)?;
         let receipt = receipt.ok_or_else(|| Refusal::no_such_repository(&self.repository))?;
         Ok(Deleted { position: receipt.position, incarnation: receipt.incarnation })
     }
@@ -164,7 +206,12 @@ impl Question for Delete {
 impl Question for History {
     type Answer = Vec<DocumentEntry>;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<Self::Answer, Refusal> {
         // Fails where the repository is not there, which an empty list would not tell.
         view(store, &self.repository)?;
         let entries = store.documents(&self.repository).map(|entry| {
@@ -180,7 +227,12 @@ impl Question for History {
 impl Question for Key {
     type Answer = PublicKeyEntry;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<PublicKeyEntry, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<PublicKeyEntry, Refusal> {
         let refused = |error| {
             let message = format!("making a key for {}", self.repository);
             Refusal::new(Kind::Operator, message).because(&error)
@@ -193,7 +245,7 @@ impl Question for Key {
 impl Question for Lookup {
     type Answer = FoundTag;
 
-    fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<FoundTag, Refusal> {
+    fn answer(&self, Opened { store, .. }: &Opened, now: UnixTime, _: Tell<'_>) -> Result<FoundTag, Refusal> {
         let (repository, tag) = (&self.repository, &self.tag);
         let answer = store.lookup(repository.as_str(), tag, now);
         match answer.map_err(|error| Refusal::storage("looking the tag up", &error))? {
@@ -221,7 +273,8 @@ impl Question for Lookup {
 impl Question for Mirror {
     type Answer = ReceiptEntry;
 
-    fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<ReceiptEntry, Refusal> {
+    fn answer(&self, opened: &Opened, now: UnixTime, _: Tell<'_>) -> Result<ReceiptEntry, Refusal> {
+        let store = &opened.store;
         let message = format!("{}: the set was refused", self.repository);
         let file = |role: RoleName| {
             let missing = || Refusal::new(Kind::Publisher, format!("{message}: it has no {role}"));
@@ -232,6 +285,8 @@ impl Question for Mirror {
         let set = CompleteSet::new(roots, file(timestamp)?, file(snapshot)?, file(targets)?);
         let delegations = self.files.iter().filter(|(role, _)| role.depth() > 0);
         let set = delegations.fold(set, |set, (role, bytes)| set.with(role.clone(), bytes.0.clone()));
+        let _publishing = publishing(opened, &self.repository)?;
+        let set = noted(opened)?.into_iter().fold(set, CompleteSet::with_note);
         match store.mirror(&self.repository, &set, now) {
             Ok(receipt) => Ok(ReceiptEntry::from(&receipt)),
             Err(MirrorError::Storage(error)) => Err(Refusal::storage("taking a set", &error)),
@@ -243,10 +298,13 @@ impl Question for Mirror {
 impl Question for Publish {
     type Answer = ReceiptEntry;
 
-    fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<ReceiptEntry, Refusal> {
+    fn answer(&self, opened: &Opened, now: UnixTime, _: Tell<'_>) -> Result<ReceiptEntry, Refusal> {
+        let store = &opened.store;
         let files = self.files.iter();
         let upload =
             files.fold(Upload::new(), |upload, (role, bytes)| upload.with(role.clone(), bytes.0.clone()));
+        let _publishing = publishing(opened, &self.repository)?;
+        let upload = noted(opened)?.into_iter().fold(upload, Upload::with_note);
         match store.publish(&self.repository, &upload, now) {
             Ok(receipt) => Ok(ReceiptEntry::from(&receipt)),
             Err(error) => {
@@ -284,7 +342,12 @@ impl Question for Receipt {
     /// Whether it was, and the version of the newest timestamp; none where the repository does not live.
     type Answer = Option<(bool, Version)>;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<Self::Answer, Refusal> {
         let failed = |error| Refusal::storage("reading what the store has", &error);
         let Some(view) = store.view(&self.repository).map_err(failed)? else { return Ok(None) };
         let role = RoleName::Timestamp;
@@ -296,7 +359,12 @@ impl Question for Receipt {
 impl Question for Reindex {
     type Answer = Reindexed;
 
-    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<Reindexed, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<Reindexed, Refusal> {
         let progress = &mut |done, all| tell(Progress { doing: "indexing".to_owned(), done, all });
         let made = store.reindex(progress);
         made.map_err(|error| Refusal::storage("making the index anew", &error))?;
@@ -307,7 +375,12 @@ impl Question for Reindex {
 impl Question for Repositories {
     type Answer = Vec<RepositoryEntry>;
 
-    fn answer(&self, store: &Store, now: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        now: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<Self::Answer, Refusal> {
         let mut entries = Vec::new();
         for repository in store.repositories() {
             let view = store.view(&repository);
@@ -332,7 +405,7 @@ impl Question for Repositories {
 impl Question for Show {
     type Answer = Blob;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Blob, Refusal> {
+    fn answer(&self, Opened { store, .. }: &Opened, _: UnixTime, _: Tell<'_>) -> Result<Blob, Refusal> {
         let view = view(store, &self.repository)?;
         let (which, text) = match (self.version, self.sha256) {
             (Some(version), _) => (Which::from(version), format!("of version {version}")),
@@ -355,7 +428,12 @@ impl Question for Show {
 impl Question for Status {
     type Answer = StatusEntry;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<StatusEntry, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<StatusEntry, Refusal> {
         let status = store.status().map_err(|error| Refusal::storage("measuring the store", &error))?;
         Ok(StatusEntry {
             position: status.position,
@@ -373,7 +451,12 @@ impl Question for Status {
 impl Question for Tags {
     type Answer = Vec<TagEntry>;
 
-    fn answer(&self, store: &Store, _: UnixTime, _: Tell<'_>) -> Result<Self::Answer, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        _: Tell<'_>,
+    ) -> Result<Self::Answer, Refusal> {
         let view = view(store, &self.repository)?;
         let mut entries: Vec<_> = if let Some(role) = &self.role {
             if !role.is_targets_or_delegation() || view.document(role).is_none() {
@@ -402,7 +485,12 @@ impl Question for Tags {
 impl Question for Scrub {
     type Answer = Verified;
 
-    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<Verified, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<Verified, Refusal> {
         let report = store.scrub(&mut |progress| {
             tell(told(progress));
             true
@@ -415,7 +503,12 @@ impl Question for Scrub {
 impl Question for Verify {
     type Answer = Verified;
 
-    fn answer(&self, store: &Store, _: UnixTime, tell: Tell<'_>) -> Result<Verified, Refusal> {
+    fn answer(
+        &self,
+        Opened { store, .. }: &Opened,
+        _: UnixTime,
+        tell: Tell<'_>,
+    ) -> Result<Verified, Refusal> {
         let report = store.verify(&mut |progress| tell(told(progress)));
         report.map(Verified::from).map_err(|error| Refusal::storage("reading the store", &error))
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tufstore::terms::{Position, RepositoryName, UnixTime};
 use tufstore::{ChangeKind, Store};
 
-use super::question::{Acknowledged, Held, Holds, Lost, Question};
+use super::question::{Acknowledged, Held, Holds, Lost, Opened, Question};
 use super::{Progress, Refusal};
 
 impl Question for Holds {
@@ -13,7 +13,7 @@ impl Question for Holds {
 
     fn answer(
         &self,
-        store: &Store,
+        Opened { store, .. }: &Opened,
         _: UnixTime,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Held, Refusal> {

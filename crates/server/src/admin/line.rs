@@ -7,7 +7,7 @@ use super::{Progress, Refusal};
 /// Of the socket in the store's folder.
 pub(super) const NAME: &str = "admin.sock";
 /// What both sides speak; another number is another language.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// What the server says first.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,6 +10,7 @@
 //! number of lines of progress and one of the answer or of a [`Refusal`]. Who may write to the socket may do everything: it
 //! is protected by the permissions of its file, and serves its owner and root alone.
 
+mod access;
 mod answer;
 mod connection;
 mod holds;
@@ -21,13 +22,17 @@ mod socket;
 mod tests;
 
 pub use crate::concerns::{Concern, ConcernKind};
+pub use access::{
+    AccessEntry, AssignmentEntry, AuditEntries, AuditEntry, AuditedEntry, GroupEntry, PolicyEntry, PolicySet,
+    PrincipalEntry, RoleEntry, TokenEntry,
+};
 pub use connection::{AskError, ConnectError, Connection};
 pub use question::{
-    Acknowledged, Ask, BackedUp, Backup, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check,
-    Checked, Collect, Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry,
-    FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror, PublicKeyEntry, Publish, Question, Receipt,
-    ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status,
-    StatusEntry, TagEntry, Tags, Verified, Verify,
+    Acknowledged, Ask, Audit, BackedUp, Backup, Blob, Carry, ChangeEntry, ChangeEntryKind, Changed, Changes,
+    Check, Checked, Collect, Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry,
+    FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror, Opened, Policies, PublicKeyEntry, Publish,
+    Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Reset,
+    Scrub, SetPolicy, Show, Signed, Status, StatusEntry, TagEntry, Tags, Verified, Verify, WhoMay,
 };
 pub use refusal::{Kind, Refusal};
 

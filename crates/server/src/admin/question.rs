@@ -1,8 +1,8 @@
 //! Every question, and what its answer is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +12,51 @@ use tufstore::Store;
 use tufstore::crypto::OnlineRole;
 use tufstore::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 
-use super::{Progress, Refusal};
+use super::{Kind, Progress, Refusal};
+use crate::access::{ContentTrust, Registry};
 use crate::concerns::Concern;
+use crate::directory::{Actor, Directory, Order, Reference};
+
+/// A store that is open, and who asks.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The store.
+    pub(super) store: Store,
+    /// Who asks.
+    pub(super) by: Actor,
+    folder: PathBuf,
+    /// Read when it is first needed: much can be asked of a store of which it cannot be read.
+    directory: OnceLock<Arc<Directory>>,
+}
+
+impl Opened {
+    /// A store that this process has open, in `folder`, for whoever runs it.
+    pub fn here(store: Store, folder: impl Into<PathBuf>) -> Self {
+        Self { store, by: Actor::operator(), folder: folder.into(), directory: OnceLock::new() }
+    }
+
+    /// A server's, for somebody.
+    pub(super) fn by(by: Actor, store: Store, directory: Arc<Directory>) -> Self {
+        Self { store, by, folder: PathBuf::new(), directory: OnceLock::from(directory) }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who may do what with it.
+    pub(super) fn directory(&self) -> Result<&Directory, Refusal> {
+        if let Some(directory) = self.directory.get() {
+            return Ok(directory);
+        }
+        let opened = Directory::open(self.store.clone(), &self.folder, ContentTrust::default());
+        let opened = opened.map_err(|error| {
+            Refusal::new(Kind::Damaged, "it cannot be told who may do what").because(&error)
+        })?;
+        Ok(self.directory.get_or_init(|| Arc::new(opened)))
+    }
+}
 
 /// Something to ask of a store.
 pub trait Question: Serialize + DeserializeOwned + Into<Ask> {
@@ -26,7 +69,7 @@ pub trait Question: Serialize + DeserializeOwned + Into<Ask> {
     /// [`Refusal`].
     fn answer(
         &self,
-        store: &Store,
+        opened: &Opened,
         now: UnixTime,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self::Answer, Refusal>;
@@ -77,12 +120,12 @@ macro_rules! questions {
             /// Answers whatever it is, in JSON.
             pub(super) fn answer(
                 &self,
-                store: &Store,
+                opened: &Opened,
                 now: UnixTime,
                 progress: &mut dyn FnMut(Progress),
             ) -> Result<Result<serde_json::Value, serde_json::Error>, Refusal> {
                 match self {
-                    $(Self::$name(question) => question.answer(store, now, progress).map(serde_json::to_value),)*
+                    $(Self::$name(question) => question.answer(opened, now, progress).map(serde_json::to_value),)*
                 }
             }
         }
@@ -90,6 +133,13 @@ macro_rules! questions {
 }
 
 questions! {
+    /// Who did what after a position?
+    Audit {
+        /// Start after this one.
+        after: Position,
+        /// Stop after so many.
+        limit: u64,
+    }
     /// Write everything to a file, or what came after an earlier one.
     Backup {
         /// The file, as the server sees it.
@@ -98,6 +148,11 @@ questions! {
         since: Option<PathBuf>,
         /// Files that go along, by name.
         along: Vec<(String, Blob)>,
+    }
+    /// Change who may do what.
+    Carry {
+        /// How.
+        order: Order,
     }
     /// What happened after a position?
     Changes {
@@ -207,6 +262,32 @@ questions! {
     }
     /// Is everything sound?
     Verify {}
+    /// What holds for registries, and what do they hold?
+    Policies {
+        /// Of this one; of all that hold trust data or of which something is said.
+        registry: Option<Registry>,
+    }
+    /// A repository begins anew.
+    Reset {
+        /// Which.
+        repository: RepositoryName,
+    }
+    /// Content trust on or off for a registry.
+    SetPolicy {
+        /// Which.
+        registry: Registry,
+        /// On or off. Off deletes all of its trust data.
+        content_trust: ContentTrust,
+    }
+    /// May these images run?
+    Signed {
+        /// Which.
+        images: Vec<Reference>,
+        /// Who has to have signed each of them.
+        signers: BTreeSet<String>,
+    }
+    /// Who may do what?
+    WhoMay {}
 }
 
 /// A document that a store once said was durable.
@@ -235,8 +316,11 @@ pub(super) enum Share {
 impl Ask {
     pub(super) fn share(&self) -> Share {
         match self {
-            Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) => Share::Write,
-            Self::Backup(_)
+            Self::Carry(_) | Self::Delete(_) | Self::Mirror(_) | Self::Publish(_) | Self::Reset(_) => {
+                Share::Write
+            }
+            Self::Audit(_)
+            | Self::Backup(_)
             | Self::Changes(_)
             | Self::Check(_)
             | Self::Collect(_)
@@ -244,15 +328,19 @@ impl Ask {
             | Self::Holds(_)
             | Self::Reindex(_)
             | Self::Repositories(_)
+            | Self::Policies(_)
             | Self::Scrub(_)
+            | Self::SetPolicy(_)
             | Self::Verify(_) => Share::Scan,
             Self::Current(_)
             | Self::Key(_)
             | Self::Lookup(_)
             | Self::Receipt(_)
             | Self::Show(_)
+            | Self::Signed(_)
             | Self::Status(_)
-            | Self::Tags(_) => Share::Read,
+            | Self::Tags(_)
+            | Self::WhoMay(_) => Share::Read,
         }
     }
 }

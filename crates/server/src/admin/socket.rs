@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ask;
 use super::line::{Greeting, NAME, PROTOCOL, Said};
-use super::question::Share;
+use super::question::{Opened, Share};
+use crate::directory::Actor;
 use crate::metrics;
 use crate::service::Service;
 use crate::text::chain;
@@ -122,6 +123,8 @@ async fn converse(
         tracing::warn!(peer, "another user at the admin socket was turned away");
         return Ok(());
     }
+    let by = Actor::Operator { user: peer };
+    let opened = Opened::by(by, service.store.clone(), Arc::clone(&service.directory));
     let longest = service.bodies.longest().saturating_mul(2).saturating_add(SLACK);
     let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(longest));
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -135,7 +138,7 @@ async fn converse(
         let Ok(Some(line)) = line else { return Ok(()) };
         match line {
             Ok(line) => match serde_json::from_str::<Ask>(&line) {
-                Ok(ask) => answer(&mut lines, ask, service, ended).await?,
+                Ok(ask) => answer(&mut lines, ask, &opened, service, ended).await?,
                 Err(error) => say(&mut lines, &Said::Misunderstood(error.to_string()), ended).await?,
             },
             Err(LinesCodecError::MaxLineLengthExceeded) => {
@@ -151,6 +154,7 @@ async fn converse(
 async fn answer(
     lines: &mut Lines,
     ask: Ask,
+    opened: &Opened,
     service: &Arc<Service>,
     ended: &CancellationToken,
 ) -> Result<(), LinesCodecError> {
@@ -162,10 +166,10 @@ async fn answer(
         }
     }
     let (share, (tell, mut told)) = (ask.share(), mpsc::channel(1));
-    let (store, now) = (service.store.clone(), service.clock.now());
+    let (opened, now) = (opened.clone(), service.clock.now());
     let work = move || {
         // Who is slow to hear misses some of it.
-        ask.answer(&store, now, &mut |progress| drop(tell.try_send(progress)))
+        ask.answer(&opened, now, &mut |progress| drop(tell.try_send(progress)))
     };
     let mut answered = std::pin::pin!(run(service, share, work));
     let said = loop {

@@ -181,6 +181,32 @@ impl WireError {
         Self { challenge: Some(Box::new(header)), ..refusal.with(detail) }
     }
 
+    /// Who asks for a token has not shown who they are. Whether there is such a name is not said.
+    pub(super) fn wrong_login() -> Self {
+        let basic = HeaderValue::from_static("Basic realm=\"tufstore\"");
+        let refusal = Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required");
+        let why = Detail::Text("the name or the password is wrong".to_owned());
+        Self { challenge: Some(Box::new(basic)), ..refusal.with(why) }
+    }
+
+    /// Somebody does more of something than anybody may.
+    pub(super) fn too_many(message: &'static str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", message)
+    }
+
+    /// What is signed is not taken in that registry.
+    pub(super) fn not_enabled(registry: &str) -> Self {
+        let why = format!(
+            "content trust is disabled for the registry {registry}: whoever runs it has to enable it"
+        );
+        Self::invalid_update("ErrValidation", why)
+    }
+
+    /// Who asks is known, and may not.
+    pub(super) fn not_allowed(why: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "DENIED", "You may not do that.").with(Detail::Text(why))
+    }
+
     /// A browser sent it, for a page that it shows.
     pub(super) fn from_a_page() -> Self {
         Self::new(StatusCode::FORBIDDEN, "DENIED", "Web pages may not change repositories.")
@@ -278,6 +304,9 @@ impl WireError {
         let (status, challenge) = (self.status, self.challenge.as_deref().cloned());
         let mut response = Response::new(Body::from(self.body(request)));
         *response.status_mut() = status;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -37,7 +37,7 @@ pub(super) async fn health(service: &Service) -> Result<Response<Body>, WireErro
 pub(super) async fn metrics(service: &Service) -> Result<Response<Body>, WireError> {
     let store = service.store.clone();
     // Nobody needs a token for this, so it names nothing that takes one.
-    let names = if service.authority.is_some() { Names::Hidden } else { Names::Shown };
+    let names = if service.authority().is_some() { Names::Hidden } else { Names::Shown };
     let text = service.workers.scrape(move || metrics::render(&store, names)).await?;
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -1,6 +1,7 @@
 //! What many tags stand for, in one call: for admission controllers, which have to know before a container starts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::future::join_all;
@@ -11,6 +12,7 @@ use tufstore::{Lookup, SignedIn, Store};
 
 use super::WireError;
 use crate::auth::{Action, Caller, Needed};
+use crate::directory::Directory;
 use crate::metrics;
 use crate::service::Service;
 use crate::settings::ApiSettings;
@@ -84,8 +86,9 @@ pub(super) async fn lookup(
 ) -> Result<Response<Body>, WireError> {
     let (body, _room) = service.bodies.receive_short(request, LONGEST).await?;
     let (store, now, settings) = (service.store.clone(), service.clock.now(), service.settings.clone());
+    let directory = Arc::clone(&service.directory);
     let first = service.workers.read(move || {
-        let looked = Looked::new(&store, now, &settings, &caller, &body)?;
+        let looked = Looked::new(&store, now, &settings, &directory, &caller, &body)?;
         Ok::<_, WireError>(looked.finish())
     });
     let mut looked = match first.await?? {
@@ -131,6 +134,7 @@ impl Looked {
         store: &Store,
         now: UnixTime,
         settings: &ApiSettings,
+        directory: &Directory,
         caller: &Caller,
         body: &[u8],
     ) -> Result<Self, WireError> {
@@ -141,8 +145,11 @@ impl Looked {
             return Err(WireError::invalid_parameters(Some(why)));
         }
         // What is not served, or not to this caller, is asked for under a name that nothing has.
-        let served =
-            |image: &Image| settings.serves(&image.repository) && may_read(caller, &image.repository);
+        let served = |image: &Image| {
+            settings.serves(&image.repository)
+                && directory.shows(&image.repository)
+                && may_read(caller, &image.repository)
+        };
         let questions: Vec<_> = images
             .iter()
             .map(|image| (if served(image) { image.repository.as_str() } else { "" }, image.tag.as_str()))

@@ -61,7 +61,7 @@ impl Caches {
 }
 
 fn whose(service: &Service) -> Caches {
-    if service.authority.is_some() { Caches::Ones } else { Caches::Everybodys }
+    if service.authority().is_some() { Caches::Ones } else { Caches::Everybodys }
 }
 
 fn file(document: &Document, modified: UnixTime, caching: Caching, whose: Caches) -> Response<Body> {

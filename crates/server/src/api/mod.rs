@@ -5,7 +5,9 @@
 //!                                         ├ publish    an upload, whole or not at all; a deletion
 //!                                         ├ keys       public keys to list in a root
 //!                                         ├ feed       what happened, for those who follow
-//!                                         └ lookup     what many tags stand for; of our own API
+//!                                         ├ lookup     what many tags stand for; of our own API
+//!                                         ├ manage     who may do what, and who did what
+//!                                         └ token      who may do what, for some minutes
 //! ```
 
 pub(crate) mod route;
@@ -15,9 +17,13 @@ mod feed;
 mod health;
 mod keys;
 mod lookup;
+pub(crate) mod manage;
 mod metadata;
 mod publish;
+mod token;
 pub(crate) mod upload;
+
+use std::net::IpAddr;
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -27,6 +33,7 @@ pub(crate) use error::WireError;
 use route::{Operation, Route};
 
 use crate::auth::Needed;
+use crate::directory::Actor;
 use crate::metrics;
 use crate::service::Service;
 
@@ -43,6 +50,10 @@ impl RequestId {
         &self.0
     }
 }
+
+/// Who sent a request. In its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Answers a request; whatever is wrong with it is an answer too.
 pub(crate) async fn answer(service: &Service, route: Route, request: Request<Body>) -> Response<Body> {
@@ -72,30 +83,34 @@ async fn dispatch(
                     WireError::no_route()
                 });
             }
-            access::permit(service, request.headers(), Some((&repository, &operation)))?;
-            of_repository(service, repository, operation, request).await
+            let by = access::permit(service, request.headers(), Some((&repository, &operation)))?;
+            of_repository(service, repository, operation, by, request).await
         }
         Route::Ping => {
-            access::permit(service, request.headers(), None)?;
+            access::permit(service, request.headers(), None).map(drop)?;
             Ok(json("{}"))
         }
         Route::Feed => {
-            access::permit(service, request.headers(), None)?;
+            access::permit(service, request.headers(), None).map(drop)?;
             feed::feed(service, None, request.uri().query()).await
         }
         // So that who may not know of anything does not learn which paths there are.
         Route::Nothing => {
-            access::permit(service, request.headers(), None)?;
+            access::permit(service, request.headers(), None).map(drop)?;
             Err(WireError::no_route())
         }
         Route::Unnameable(why) => {
-            access::permit(service, request.headers(), None)?;
+            access::permit(service, request.headers(), None).map(drop)?;
             Err(WireError::unnameable(why))
         }
         Route::Lookup => {
             let caller = access::caller(service, request.headers(), &Needed::of_all())?;
             lookup::lookup(service, caller, request).await
         }
+        Route::Token if service.has_own_users() => token::token(service, request).await,
+        Route::TokenAuthority if service.has_own_users() => Ok(token::authority(service)),
+        Route::Token | Route::TokenAuthority => Err(WireError::no_route()),
+        Route::Manage(call) => manage::call(service, call, request).await,
         Route::Description => Ok(lookup::description()),
         Route::Health => health::health(service).await,
         Route::Metrics => health::metrics(service).await,
@@ -111,14 +126,25 @@ async fn of_repository(
     service: &Service,
     repository: RepositoryName,
     operation: Operation,
+    by: Option<Actor>,
     request: Request<Body>,
 ) -> Result<Response<Body>, WireError> {
+    let is_shown = match &operation {
+        // They say by themselves what they find.
+        Operation::Publish | Operation::Delete | Operation::Feed | Operation::Impossible => true,
+        Operation::Current(_) | Operation::Past(..) | Operation::Key(_) | Operation::RotateKey(_) => {
+            service.directory.shows(repository.as_str())
+        }
+    };
+    if !is_shown {
+        return Err(WireError::not_found());
+    }
     match operation {
         Operation::Current(role) => metadata::current(service, &repository, &role).await,
         Operation::Past(role, which) => metadata::past(service, repository, role, which).await,
         Operation::Impossible => Err(WireError::not_found()),
-        Operation::Publish => publish::publish(service, repository, request).await,
-        Operation::Delete => publish::delete(service, repository).await,
+        Operation::Publish => publish::publish(service, repository, by, request).await,
+        Operation::Delete => publish::delete(service, repository, by).await,
         Operation::Key(role) => keys::online_key(service, repository, role).await,
         Operation::RotateKey(role) => keys::pending_key(service, repository, role).await,
         Operation::Feed => feed::feed(service, Some(repository), request.uri().query()).await,

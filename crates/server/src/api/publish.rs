@@ -1,11 +1,16 @@
 //! What changes a repository.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{Request, Response};
 use serde::de::IgnoredAny;
+use tufstore::Upload;
 use tufstore::terms::{RepositoryName, RoleName};
 
 use super::WireError;
+use crate::access::Registry;
+use crate::directory::{Actor, Noted};
 use crate::metrics;
 use crate::service::Service;
 use crate::text::chain;
@@ -13,12 +18,23 @@ use crate::text::chain;
 pub(super) async fn publish(
     service: &Service,
     repository: RepositoryName,
+    by: Option<Actor>,
     request: Request<Body>,
 ) -> Result<Response<Body>, WireError> {
+    let registry = Registry::of(&repository);
+    if !service.directory.shows(repository.as_str()) {
+        return Err(WireError::not_enabled(registry.as_str()));
+    }
     let received = service.bodies.receive(request).await?;
     let (store, now) = (service.store.clone(), service.clock.now());
+    let directory = Arc::clone(&service.directory);
     let published = service.workers.publish(move || {
         let (upload, _room) = received.parse()?;
+        let note = by.and_then(|by| Noted::by(by).to_note());
+        let upload = note.into_iter().fold(upload, Upload::with_note);
+        let Some(_publishing) = directory.publishing(&repository) else {
+            return Err(WireError::not_enabled(registry.as_str()));
+        };
         // Nothing of the author's: the server's own roles are renewed when they are due, not when somebody asks.
         if upload.roles().all(|role| *role == RoleName::Timestamp) && store.view(&repository)?.is_some() {
             let readable = |bytes: &[u8]| serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
@@ -42,11 +58,16 @@ pub(super) async fn publish(
 pub(super) async fn delete(
     service: &Service,
     repository: RepositoryName,
+    by: Option<Actor>,
 ) -> Result<Response<Body>, WireError> {
     let (store, now) = (service.store.clone(), service.clock.now());
     let deleted = service.workers.publish(move || {
         // Also where there was nothing: what was asked for is so.
-        if let Some(receipt) = store.delete(&repository, now)? {
+        let deleted = match by.and_then(|by| Noted::by(by).to_note()) {
+            Some(note) => store.delete_noting(&repository, &note, now)?,
+            None => store.delete(&repository, now)?,
+        };
+        if let Some(receipt) = deleted {
             tracing::info!(%repository, position = receipt.position.get(), "deleted");
         }
         Ok::<_, WireError>(())

@@ -1,5 +1,6 @@
 //! Which operation a method and a path name. Pure, so that anything can be thrown at it.
 
+use super::manage::Call;
 use http::Method;
 use percent_encoding::percent_decode_str;
 use tufstore::Which;
@@ -15,6 +16,12 @@ pub(crate) enum Route {
     Feed,
     /// What many tags stand for.
     Lookup,
+    /// A token of this server's own.
+    Token,
+    /// What such tokens are verified with.
+    TokenAuthority,
+    /// Who may do what, and who did what.
+    Manage(Call),
     /// How that is asked.
     Description,
     /// Whether the server is well.
@@ -63,6 +70,8 @@ impl Route {
         match self {
             Self::Feed => Some("Changefeed"),
             Self::Lookup => Some("Lookup"),
+            Self::Token => Some("Token"),
+            Self::Manage(_) => Some("Manage"),
             Self::Unnameable(_) => Some("UpdateTUF"),
             Self::Repository { operation, .. } => Some(match operation {
                 Operation::Publish => "UpdateTUF",
@@ -75,6 +84,7 @@ impl Route {
                 Operation::Feed => "Changefeed",
             }),
             Self::Ping
+            | Self::TokenAuthority
             | Self::Description
             | Self::Health
             | Self::Metrics
@@ -100,6 +110,15 @@ fn find(method: &Method, path: &str) -> Option<Route> {
         (&Method::GET, "/v2/") => return Some(Route::Ping),
         (&Method::GET, "/v2/_trust/changefeed") => return Some(Route::Feed),
         (&Method::POST, "/v1/lookup") => return Some(Route::Lookup),
+        (&Method::GET | &Method::POST, "/oauth2/token") => return Some(Route::Token),
+        (&Method::GET, "/oauth2/authority.pem") => return Some(Route::TokenAuthority),
+        (&Method::GET, "/v1/access") => return Some(Route::Manage(Call::ShowAccess)),
+        (&Method::POST, "/v1/access") => return Some(Route::Manage(Call::ChangeAccess)),
+        (&Method::GET, "/v1/policy") => return Some(Route::Manage(Call::ShowPolicy)),
+        (&Method::PUT, "/v1/policy") => return Some(Route::Manage(Call::SetPolicy)),
+        (&Method::GET, "/v1/audit") => return Some(Route::Manage(Call::Audit)),
+        (&Method::POST, "/v1/signed") => return Some(Route::Manage(Call::Signed)),
+        (&Method::POST, "/v1/reset") => return Some(Route::Manage(Call::Reset)),
         (&Method::GET, "/v1/openapi.json") => return Some(Route::Description),
         (&Method::GET, "/_notary_server/health") => return Some(Route::Health),
         (&Method::GET, "/metrics") => return Some(Route::Metrics),

@@ -1,6 +1,6 @@
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -139,6 +139,15 @@ impl std::fmt::Debug for TokenKey {
 }
 
 impl Keys {
+    /// What leads to that certificate (PEM), and nothing else: its own key signs no tokens.
+    pub(super) fn of_authority(pem: &str) -> Result<Self, AuthError> {
+        let mut keys = Self { named: Vec::new(), roots: Vec::new() };
+        keys.add_bundle(pem.as_bytes())
+            .map_err(|why| AuthError::Keys { path: PathBuf::from("the server's own token service"), why })?;
+        keys.named.clear();
+        Ok(keys)
+    }
+
     pub(super) fn read(service: &TokenService) -> Result<Self, AuthError> {
         let mut keys = Self { named: Vec::new(), roots: Vec::new() };
         let read =

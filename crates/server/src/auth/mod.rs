@@ -14,9 +14,11 @@ use std::path::PathBuf;
 use http::{HeaderMap, HeaderValue, header};
 use tufstore::terms::{RepositoryName, UnixTime};
 
-use crate::settings::TokenService;
+use crate::settings::{TokenService, TokenSettings};
+use crate::tokens::Issuer;
 use keys::Keys;
-use token::{Claims, InvalidToken};
+pub(crate) use token::Claims;
+use token::InvalidToken;
 
 /// Why a token service cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +55,16 @@ pub enum AuthError {
 pub(crate) struct Authority {
     service: TokenService,
     keys: Keys,
-    /// How every challenge begins: whom to ask.
-    begin: HeaderValue,
+    begin: Begin,
+}
+
+/// How every challenge begins: whom to ask.
+#[derive(Debug)]
+enum Begin {
+    /// As the settings say.
+    Said(HeaderValue),
+    /// This server, under the name by which the client reached it.
+    Here { secure: bool },
 }
 
 /// What a request needs: all of these actions.
@@ -161,11 +171,30 @@ impl Authority {
                 return Err(AuthError::Setting { name, why: "holds a control character" });
             }
         }
-        let begin = format!("Bearer realm={},service={}", quoted(realm), quoted(name));
-        let begin = HeaderValue::try_from(begin)
+        let begin = begin(realm, name)
             .map_err(|_| AuthError::Setting { name: "realm", why: "cannot stand in a header" })?;
         let keys = Keys::read(&service)?;
-        Ok(Self { service, keys, begin })
+        Ok(Self { service, keys, begin: Begin::Said(begin) })
+    }
+
+    /// Of the server's own token service, whose tokens lead to that certificate. Where no realm is given, clients are sent to where
+    /// they are.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub(crate) fn own(issuer: &Issuer, settings: &TokenSettings, secure: bool) -> Result<Self, AuthError> {
+        let service = TokenService {
+            realm: settings.realm.clone().unwrap_or_default(),
+            service: settings.service.clone(),
+            issuer: issuer.name().to_owned(),
+            root_cert_bundle: None,
+            jwks: None,
+        };
+        let keys = Keys::of_authority(issuer.pem())?;
+        Ok(match &settings.realm {
+            None => Self { service, keys, begin: Begin::Here { secure } },
+            Some(_) => Self { keys, ..Self::open(service)? },
+        })
     }
 
     /// Who sent these headers, if a token among them says so.
@@ -178,28 +207,52 @@ impl Authority {
         needed: &Needed,
         now: UnixTime,
     ) -> Result<Caller, Challenge> {
-        let Some(token) = bearer(headers) else { return Err(self.challenge(needed, None)) };
+        let Some(token) = bearer(headers) else { return Err(self.challenge(headers, needed, None)) };
         let claims = token::verify(token, &self.service, &self.keys, now);
         claims.map(Caller::Holder).map_err(|InvalidToken(why)| {
             tracing::info!(why, "a token was refused");
-            self.challenge(needed, Some("invalid_token"))
+            self.challenge(headers, needed, Some("invalid_token"))
         })
     }
 
-    /// For a token that does not allow it.
-    pub(crate) fn insufficient(&self, needed: &Needed) -> Challenge {
-        self.challenge(needed, Some("insufficient_scope"))
+    /// For a token of somebody who is nobody any more.
+    pub(crate) fn invalid(&self, headers: &HeaderMap, needed: &Needed) -> Challenge {
+        self.challenge(headers, needed, Some("invalid_token"))
     }
 
-    fn challenge(&self, needed: &Needed, error: Option<&'static str>) -> Challenge {
+    /// For a token that does not allow it.
+    pub(crate) fn insufficient(&self, headers: &HeaderMap, needed: &Needed) -> Challenge {
+        self.challenge(headers, needed, Some("insufficient_scope"))
+    }
+
+    fn challenge(&self, headers: &HeaderMap, needed: &Needed, error: Option<&'static str>) -> Challenge {
+        let begin = match &self.begin {
+            Begin::Said(begin) => begin.clone(),
+            Begin::Here { secure } => {
+                let scheme = if *secure { "https" } else { "http" };
+                let realm = format!("{scheme}://{}/oauth2/token", host(headers).unwrap_or("localhost"));
+                begin(&realm, &self.service.service).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+            }
+        };
         let actions: Vec<_> = needed.actions().map(Action::asked).collect();
         let scope = quoted(&format!("{}:{}:{}", needed.kind, needed.name, actions.join(",")));
         let error = error.map(|error| format!(",error=\"{error}\"")).unwrap_or_default();
         let rest = format!(",scope={scope}{error}");
-        let header = HeaderValue::try_from([self.begin.as_bytes(), rest.as_bytes()].concat());
+        let header = HeaderValue::try_from([begin.as_bytes(), rest.as_bytes()].concat());
         // A name holds no control character, so that it can always be said.
-        Challenge { header: header.unwrap_or_else(|_| self.begin.clone()), needed: needed.clone() }
+        Challenge { header: header.unwrap_or(begin), needed: needed.clone() }
     }
+}
+
+fn begin(realm: &str, service: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    HeaderValue::try_from(format!("Bearer realm={},service={}", quoted(realm), quoted(service)))
+}
+
+/// The name by which a client reached this server, if it can be one.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'[' | b']');
+    (!host.is_empty() && host.len() <= 255 && host.bytes().all(is_host)).then_some(host)
 }
 
 /// A text in a header's quotes.

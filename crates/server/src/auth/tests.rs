@@ -400,7 +400,7 @@ fn a_challenge_says_whom_to_ask_for_what_and_quotes_it() {
         let needed = Needed::of(&name.parse().unwrap(), &[Action::Delete]);
         assert_eq!(challenge(&HeaderMap::new(), &needed), format!("{begin}\"repository:{quoted}:*\""));
     }
-    let insufficient = authority.insufficient(&push).header;
+    let insufficient = authority.insufficient(&HeaderMap::new(), &push).header;
     assert!(insufficient.to_str().unwrap().ends_with(":push,pull\",error=\"insufficient_scope\""));
     let with = |values: &[&str]| {
         let values =

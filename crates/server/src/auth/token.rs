@@ -23,6 +23,8 @@ pub(super) struct InvalidToken(pub(super) &'static str);
 /// What a token says of who holds it, once it was verified. Made by [`verify`] alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Claims {
+    /// Whom it was issued to, as the service calls them.
+    pub(crate) subject: String,
     access: Vec<Grant>,
 }
 
@@ -40,6 +42,8 @@ struct Grant {
 #[derive(Deserialize)]
 struct Body {
     iss: String,
+    #[serde(default)]
+    sub: Option<String>,
     aud: String,
     exp: i64,
     nbf: Option<i64>,
@@ -91,7 +95,7 @@ pub(super) fn verify(
     if body.nbf.is_some_and(|nbf| now.seconds() < nbf.saturating_sub(LEEWAY)) {
         return Err(InvalidToken("it is not valid yet"));
     }
-    Ok(Claims { access: body.access.unwrap_or_default() })
+    Ok(Claims { subject: body.sub.unwrap_or_default(), access: body.access.unwrap_or_default() })
 }
 
 /// The rest is looked at here, with the server's clock.

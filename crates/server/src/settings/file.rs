@@ -48,6 +48,9 @@ pub enum SettingsError {
     /// What is signed would be expired at once.
     #[error("a lifetime is longer than nothing")]
     NoLifetime,
+    /// Shorter than the clocks of clients differ, or so long that a role that was taken away stays.
+    #[error("tokens.lifetime is from 1min to 1h")]
+    TokenLifetime,
     /// A limit that lets nothing through.
     #[error("limits.{what} is 0: nothing would be served")]
     Nothing {

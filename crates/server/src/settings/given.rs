@@ -25,6 +25,10 @@ pub struct Given {
     pub tls: GivenTls,
     /// Whom the server believes about who may do what.
     pub auth: GivenAuth,
+    /// The server's own tokens.
+    pub tokens: GivenTokens,
+    /// What holds for registries.
+    pub policy: GivenPolicy,
     /// What the server signs with.
     pub keys: GivenKeys,
     /// See [`super::ApiSettings::gun_prefixes`].
@@ -89,6 +93,26 @@ given! {
         root_cert_bundle: PathBuf,
         /// See [`super::TokenService::jwks`].
         jwks: PathBuf,
+    }
+}
+
+given! {
+    /// The server's own tokens. See [`super::TokenSettings`].
+    GivenTokens {
+        /// See [`super::TokenSettings::realm`].
+        realm: String,
+        /// See [`super::TokenSettings::service`].
+        service: String,
+        /// See [`super::TokenSettings::lifetime`].
+        lifetime: Span,
+    }
+}
+
+given! {
+    /// What holds for registries.
+    GivenPolicy {
+        /// Whether what is signed is taken in a registry of which nothing is said, once there is a user.
+        new_registries: crate::access::ContentTrust,
     }
 }
 
@@ -271,6 +295,8 @@ impl Given {
             insecure_open: self.insecure_open.or(others.insecure_open),
             tls: self.tls.or(others.tls),
             auth: self.auth.or(others.auth),
+            tokens: self.tokens.or(others.tokens),
+            policy: self.policy.or(others.policy),
             keys: self.keys.or(others.keys),
             gun_prefixes: self.gun_prefixes.or(others.gun_prefixes),
             caching: self.caching.or(others.caching),

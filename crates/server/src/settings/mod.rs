@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tufstore::{Lifetimes, Retention};
 
+pub use crate::access::ContentTrust;
 pub use crate::maintenance::Maintenance;
 pub use file::{Ignored, SettingsError, read};
 pub use given::{
     Algorithm, Given, GivenAuth, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog,
-    GivenMaintenance, GivenTls, Level, LogFormat, Passphrase, Span,
+    GivenMaintenance, GivenPolicy, GivenTls, GivenTokens, Level, LogFormat, Passphrase, Span,
 };
 
 /// Everything that a server is run with.
@@ -31,6 +32,10 @@ pub struct Settings {
     pub tls: Tls,
     /// Whose tokens say who may do what; without one, everybody may do everything.
     pub auth: Option<TokenService>,
+    /// The server's own tokens, for the users that it has.
+    pub tokens: TokenSettings,
+    /// Whether what is signed is taken in a registry of which nothing is said, once there is a user.
+    pub new_registries: ContentTrust,
     /// What the server signs with.
     pub keys: Keys,
     /// How much of anything one server takes on.
@@ -56,6 +61,8 @@ impl Settings {
             insecure_open: false,
             tls: Tls::default(),
             auth: None,
+            tokens: TokenSettings::default(),
+            new_registries: ContentTrust::default(),
             keys: Keys::default(),
             limits: ServerLimits::default(),
             api: ApiSettings::default(),
@@ -77,6 +84,8 @@ impl Settings {
         set(&mut settings.insecure_open, given.insecure_open);
         settings.tls = Tls::of(given.tls)?;
         settings.auth = TokenService::of(given.auth)?;
+        settings.tokens = TokenSettings::of(given.tokens)?;
+        set(&mut settings.new_registries, given.policy.new_registries);
         settings.keys = Keys::of(given.keys)?;
         for prefix in given.gun_prefixes.iter().flatten() {
             check_prefix(prefix)?;
@@ -254,6 +263,43 @@ impl TokenService {
             root_cert_bundle,
             jwks,
         }))
+    }
+}
+
+/// The server's own tokens, for the users that it has.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenSettings {
+    /// Where clients are told to ask for a token; by default `/oauth2/token` under the name by which they reached the server.
+    pub realm: Option<String>,
+    /// What the trust server is called in tokens. A registry of images is called as in the names of its repositories.
+    pub service: String,
+    /// How long a token is good for.
+    pub lifetime: Duration,
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self { realm: None, service: "tufstore".to_owned(), lifetime: Duration::from_mins(5) }
+    }
+}
+
+impl TokenSettings {
+    /// Clients may have it that a token lives a minute at least.
+    const SHORTEST: Duration = Duration::from_mins(1);
+    const LONGEST: Duration = Duration::from_hours(1);
+
+    fn of(given: GivenTokens) -> Result<Self, SettingsError> {
+        let mut settings = Self { realm: given.realm, ..Self::default() };
+        set(&mut settings.service, given.service);
+        set(&mut settings.lifetime, given.lifetime.map(|span| span.0));
+        if settings.service.is_empty() {
+            return Err(SettingsError::Missing { what: "tokens.service" });
+        }
+        if !(Self::SHORTEST..=Self::LONGEST).contains(&settings.lifetime) {
+            return Err(SettingsError::TokenLifetime);
+        }
+        Ok(settings)
     }
 }
 

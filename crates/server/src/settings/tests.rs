@@ -39,8 +39,9 @@ fn the_example_names_every_setting_with_its_default() {
     let alone = ["certificate", "key", "client-ca", "off", "passphrase-file", "key-file", "new-master-key"]
         .into_iter()
         .chain(["second-journal", "anchor", "keep-versions", "keep-age"])
-        .chain(["realm", "service", "issuer", "root-cert-bundle", "jwks"]);
-    let alone: Vec<_> = alone.map(|name| format!("{name} = ")).collect();
+        .chain(["realm", "service = \"notary", "issuer", "root-cert-bundle", "jwks"]);
+    let alone: Vec<_> =
+        alone.map(|name| if name.contains('=') { name.to_owned() } else { format!("{name} = ") }).collect();
     let is_setting = |line: &&str| {
         line.starts_with('[') || line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ")
     };

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use tracing::Instrument;
 
-use crate::api::{self, RequestId, WireError, route};
+use crate::api::{self, Peer, RequestId, WireError, route};
 use crate::clock::Stopwatch;
 use crate::metrics::{self, Seen};
 use crate::service::Service;
@@ -28,6 +28,13 @@ pub(super) async fn answer(
     let watch = Stopwatch::start();
     let id = RequestId::new(id(request.headers()));
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(Peer(peer.ip()));
+    if let (None, Some(host)) = (request.headers().get(header::HOST), request.uri().authority())
+        && let Ok(host) = HeaderValue::try_from(host.as_str())
+    {
+        // In h2 it has another name.
+        request.headers_mut().insert(header::HOST, host);
+    }
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
     let route = route::of(&method, request.uri().path());
     let label = route.label();

@@ -1,0 +1,133 @@
+//! Who somebody is, from what they show. Passwords are verified a few at a time, and strangers may try few.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use aws_lc_rs::hmac;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
+use tufstore::terms::UnixTime;
+
+use super::request::Login;
+use crate::access::{Access, Candidate, Identity, Secret};
+use crate::workers::{WorkError, Workers};
+
+/// How many passwords may be tried that were not right lately: from one address, and for one name, in a minute.
+const TRIES: NonZeroU32 = NonZeroU32::new(30).unwrap();
+/// So many passwords that were right are known again without the slow hash.
+const REMEMBERED: usize = 4096;
+
+/// Why nobody is told who that is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum LoginError {
+    /// No such name, or not its password or token: which of these is not said.
+    #[error("the name or the password is wrong")]
+    Wrong,
+    /// Too many wrong ones of late.
+    #[error("too many passwords were tried")]
+    TooMany,
+    /// See [`WorkError`].
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+/// What is known of logins of late.
+pub(crate) struct Logins {
+    by_address: DefaultKeyedRateLimiter<IpAddr>,
+    by_name: DefaultKeyedRateLimiter<[u8; 32]>,
+    right: Mutex<HashSet<[u8; 32]>>,
+    /// Of this process: what is remembered is worth nothing to anybody else.
+    key: hmac::Key,
+}
+
+impl Logins {
+    pub(crate) fn new() -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>());
+        let quota = Quota::per_minute(TRIES);
+        Self {
+            by_address: RateLimiter::keyed(quota),
+            by_name: RateLimiter::keyed(quota),
+            right: Mutex::default(),
+            key,
+        }
+    }
+
+    /// Forgets addresses and names that did not try anything of late.
+    pub(crate) fn settle(&self) {
+        self.by_address.retain_recent();
+        self.by_name.retain_recent();
+        self.by_address.shrink_to_fit();
+        self.by_name.shrink_to_fit();
+    }
+
+    /// `None`: they do not say who they are.
+    pub(crate) async fn identify(
+        &self,
+        workers: &Workers,
+        access: &Access,
+        login: Login,
+        from: IpAddr,
+        now: UnixTime,
+    ) -> Result<Option<Identity>, LoginError> {
+        let (name, secret) = match login {
+            Login::Nobody => return Ok(None),
+            Login::Token(text) => {
+                let identity = Secret::read(text.as_bytes()).and_then(|secret| access.identify(&secret, now));
+                return identity.map(Some).ok_or(LoginError::Wrong);
+            }
+            Login::Named { name, secret } => (name, secret),
+        };
+        match access.candidate(&name, secret.as_bytes(), now) {
+            Candidate::Known(identity) => Ok(Some(identity)),
+            Candidate::Nobody => Err(LoginError::Wrong),
+            Candidate::Password(check) => {
+                let seen = self.seal(&[check.against(), secret.as_bytes()]);
+                if self.right.lock().contains(&seen)
+                    && let Some(identity) = check.then()
+                {
+                    return Ok(Some(identity.clone()));
+                }
+                let tried = self.by_address.check_key(&neighbourhood(from)).is_ok()
+                    && self.by_name.check_key(&self.seal(&[name.as_bytes()])).is_ok();
+                if !tried {
+                    return Err(LoginError::TooMany);
+                }
+                let identity = workers.password(move || check.verify(secret.as_bytes())).await?;
+                let identity = identity.ok_or(LoginError::Wrong)?;
+                let mut right = self.right.lock();
+                if right.len() >= REMEMBERED {
+                    right.clear();
+                }
+                right.insert(seen);
+                Ok(Some(identity))
+            }
+        }
+    }
+
+    /// What stands for these in memory: nobody can find out from it what they were.
+    fn seal(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        let mut sealed = [0; 32];
+        sealed.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        sealed
+    }
+}
+
+impl std::fmt::Debug for Logins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
+
+/// Who has one address of IPv6 has 2^64 of them.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
