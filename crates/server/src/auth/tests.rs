@@ -10,6 +10,8 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::RSAPublicKey;
 
 use super::*;
 
@@ -53,6 +55,11 @@ impl Signer {
     fn jwk(&self) -> Value {
         let raw = self.pair.der_bytes();
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        if !matches!(self.algorithm, Algorithm::ES256 | Algorithm::ES384) {
+            let (_, key) = RSAPublicKey::from_der(raw).unwrap();
+            let modulus = key.modulus.strip_prefix(&[0]).unwrap_or(key.modulus);
+            return json!({ "kty": "RSA", "n": text(modulus), "e": text(key.exponent), "kid": "k" });
+        }
         let (x, y) = raw[1..].split_at(raw.len() / 2);
         let curve = if self.algorithm == Algorithm::ES256 { "P-256" } else { "P-384" };
         json!({ "kty": "EC", "crv": curve, "x": text(x), "y": text(y), "kid": "k" })

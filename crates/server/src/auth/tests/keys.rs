@@ -87,6 +87,30 @@ fn keys_that_verify_no_tokens_are_passed_over_and_a_set_of_them_is_refused() {
 }
 
 #[test]
+fn a_key_that_says_which_algorithm_it_is_for_is_for_no_other() {
+    let signer = Signer::of(&PKCS_RSA_SHA256, Algorithm::RS256);
+    let declared = |algorithm: &str| {
+        let mut jwk = signer.jwk();
+        jwk["alg"] = json!(algorithm);
+        jwk
+    };
+    // However the token says which key it is.
+    let tokens = [
+        signer.sign(&signer.header(), &claims()),
+        signer.sign(&signer.header_with("jwk", signer.jwk()), &claims()),
+    ];
+    for (algorithm, is_taken) in [("RS256", true), ("RS384", false), ("RS512", false)] {
+        let authority = of_set(&[declared(algorithm)]).unwrap();
+        for token in &tokens {
+            assert_eq!(authority.verify(token).is_ok(), is_taken, "{algorithm}");
+        }
+    }
+    for other in ["PS256", "HS256", "RSA-OAEP", "unheard of"] {
+        assert!(of_set(&[declared(other)]).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn a_certificate_that_leads_to_the_bundle_vouches_for_its_key() {
     let (root, middle, signer) = (Signer::p256(), Signer::p256(), Signer::p256());
     let root_certificate = authority_params().self_signed(&root.pair).unwrap();
