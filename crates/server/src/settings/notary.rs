@@ -10,7 +10,7 @@ use super::given::{Algorithm, Given, GivenAuth, GivenTls, Level};
 
 /// Where something stood and does not count any more, and why.
 const GONE: [(&str, &str); 6] = [
-    ("auth.options", "without auth.type nobody asks for tokens"),
+    ("auth.options", "nobody asks for tokens without auth.type, and no other options are known"),
     ("storage", "the store is a folder of this server, and needs no database"),
     ("trust_service", "this server signs itself, and needs no signer"),
     ("reporting", "nothing is reported to anybody"),
@@ -104,6 +104,7 @@ impl File<'_> {
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Value::Bool(truth)) => Ok(Some(truth.to_string())),
             Some(_) => Err(format!("{key} is no text")),
         }
     }
@@ -113,11 +114,8 @@ impl File<'_> {
             let key = format!("auth.options.{name}");
             self.text(&key)?.map(Some).ok_or_else(|| format!("{key} is not given"))
         };
-        let redirects = match self.at("auth.options.autoredirect") {
-            Some(Value::Bool(redirects)) => redirects.to_string(),
-            _ => self.text("auth.options.autoredirect")?.unwrap_or_default(),
-        };
-        if !matches!(&*redirects, "" | "false") {
+        let redirects = self.text("auth.options.autoredirect")?;
+        if !matches!(redirects.as_deref(), None | Some("false")) {
             return Err("auth.options.autoredirect is not known here: say the realm".to_owned());
         }
         Ok(GivenAuth {

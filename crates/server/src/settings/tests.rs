@@ -160,7 +160,11 @@ fn authentication_that_is_asked_for_is_not_left_out_in_silence() {
     let redirected = whole.replace("\"realm\"", "\"autoredirect\": true, \"realm\"");
     assert!(notary(&redirected, &[]).unwrap_err().to_string().contains("say the realm"));
     let variable = [("NOTARY_SERVER_AUTH_OPTIONS_AUTOREDIRECT", "true")];
-    assert!(notary(&whole, &variable).unwrap_err().to_string().contains("say the realm"));
+    let not_redirected = redirected.replace("true", "false");
+    for text in [&whole, &not_redirected] {
+        assert!(notary(text, &[]).is_ok());
+        assert!(notary(text, &variable).unwrap_err().to_string().contains("say the realm"));
+    }
     // Options without a type count as little there.
     let (settings, ignored) = notary(&of(r#"{"options": {"realm": "https://a/token"}}"#), &[]).unwrap();
     assert!(settings.auth.is_none());
