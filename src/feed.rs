@@ -5,7 +5,7 @@ mod audit;
 use std::sync::Arc;
 use std::vec;
 
-pub use audit::{Audit, AuditLine, Audited};
+pub use audit::{Audit, AuditLine, Audited, NoHeader};
 
 use crate::catalog::Catalog;
 use crate::storage::{RecordHeader, RecordKind, Storage, StorageError};

@@ -123,7 +123,7 @@ pub mod fuzzing;
 pub mod measuring;
 
 pub use catalog::{Found, Lookup, MemoryUse, SignedIn, Target};
-pub use feed::{Audit, AuditLine, Audited, Change, ChangeKind, Changes};
+pub use feed::{Audit, AuditLine, Audited, Change, ChangeKind, Changes, NoHeader};
 pub use maintain::{
     BackupError, BackupReport, CollectReport, Finding, InvalidBackup, Lost, Progress, Repair, RepairReport,
     RestoreError, RestoreReport, RestoredRepository, Retention, Since, Stage, VerifyReport,

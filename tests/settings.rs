@@ -158,13 +158,14 @@ fn the_audit_trail_tells_of_every_commit_with_its_note_and_is_chained() {
     assert_eq!(told, expected);
     let noted = ["became 3", "", "became 7", "by somebody", "became 9", "by an operator"];
     assert_eq!(notes(&store), noted.map(|note| (!note.is_empty()).then(|| note.to_owned())));
-    // Each header names the one before it: 32 bytes, before the note if there is one.
     let mut previous = [0; 32];
     for line in &lines {
-        let note = line.note.as_ref().map_or(0, |note| note.as_str().len() + 1);
-        let end = line.header.len() - note;
-        assert_eq!(line.header[end - 32..end], previous, "position {}", line.position);
+        assert_eq!(line.previous, previous, "position {}", line.position);
         previous = *blake3::hash(&line.header).as_bytes();
+        assert_eq!((line.digest(), AuditLine::read(&line.header).as_ref()), (previous, Ok(line)));
+    }
+    for garbage in [&[][..], b"a record", &[0; 200]] {
+        assert!(AuditLine::read(garbage).is_err());
     }
     assert_eq!(store.audit(Position::new(4)).count(), 2);
 }

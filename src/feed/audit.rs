@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::ChangeKind;
 use super::{Headers, change};
 use crate::catalog::Catalog;
-use crate::storage::{DocumentHeader, RecordHeader, RecordKind, Storage, StorageError, encode_record_header};
+use crate::storage::{
+    DocumentHeader, RecordHeader, RecordKind, Storage, StorageError, decode_record_header,
+    encode_record_header,
+};
 use crate::terms::{
     Incarnation, Note, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version,
 };
@@ -24,6 +27,31 @@ pub struct AuditLine {
     pub note: Option<Note>,
     /// The record's header as it is encoded, see the description of the format. BLAKE3 of these bytes stands in the next one's.
     pub header: Vec<u8>,
+    /// BLAKE3 of the header before; zeros in the first.
+    pub previous: [u8; 32],
+}
+
+/// Not the header of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not the header of a record")]
+#[non_exhaustive]
+pub struct NoHeader;
+
+impl AuditLine {
+    /// What a header says, wherever it was kept meanwhile: so an audit trail can be checked without the store.
+    ///
+    /// # Errors
+    /// [`NoHeader`].
+    pub fn read(header: &[u8]) -> Result<Self, NoHeader> {
+        decode_record_header(header)
+            .map_err(|_| NoHeader)
+            .and_then(|header| line(header).map_err(|_| NoHeader))
+    }
+
+    /// BLAKE3 of the header: what the next line has as [`AuditLine::previous`].
+    pub fn digest(&self) -> [u8; 32] {
+        *blake3::hash(&self.header).as_bytes()
+    }
 }
 
 /// What a commit was, for an audit.
@@ -70,7 +98,8 @@ impl Iterator for Audit {
 
 fn line(header: RecordHeader) -> Result<AuditLine, StorageError> {
     let encoded = encode_record_header(&header)?;
-    let (position, time, note) = (header.position, header.time, header.note.clone());
+    let (position, time, note, previous) =
+        (header.position, header.time, header.note.clone(), header.previous);
     let what = if header.kind == RecordKind::Settings {
         Audited::Settings { revision: header.revision }
     } else {
@@ -81,7 +110,7 @@ fn line(header: RecordHeader) -> Result<AuditLine, StorageError> {
         let (incarnation, revision) = (change.incarnation, change.revision);
         Audited::Repository { repository, incarnation, revision, kind, documents }
     };
-    Ok(AuditLine { position, time, what, note, header: encoded })
+    Ok(AuditLine { position, time, what, note, header: encoded, previous })
 }
 
 impl std::fmt::Debug for Audit {

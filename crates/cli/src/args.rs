@@ -1,7 +1,9 @@
 //! The command line as it is typed. Doc comments here are what `--help` and the man pages say.
 
 mod maintain;
+mod people;
 mod serve;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -12,7 +14,12 @@ use tufstore::Options;
 use tufstore::terms::{Position, RepositoryName, RoleName, Sha256, Version};
 
 pub(crate) use maintain::{Backup, Check, Collect, Reindex, Repair, Restore, Scrub, Status, Verify};
+pub(crate) use people::{
+    At, GivenPassword, Group, GroupCommand, Principal, PrincipalCommand, RoleArgs, RoleCommand, TokenArgs,
+    TokenCommand, User, UserCommand,
+};
 pub(crate) use serve::{LogFormat, LogLevel, Serve};
+pub(crate) use trust::{Audit, Policy, PolicyCommand, RepositoryArgs, RepositoryCommand, Signed};
 
 use crate::exit::Exit;
 
@@ -68,12 +75,21 @@ pub(crate) enum Command {
     Collect(Collect),
     Backup(Backup),
     Restore(Restore),
+    User(User),
+    Principal(Principal),
+    Group(Group),
+    Role(RoleArgs),
+    Token(TokenArgs),
+    Policy(Policy),
+    Audit(Audit),
+    Repository(RepositoryArgs),
+    Signed(Signed),
     Completions(Completions),
     Man(Man),
 }
 
 /// Which store.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct StoreArg {
     /// The store's folder
     #[arg(long, value_name = "DIR", env = "TUFSTORE_DATA")]

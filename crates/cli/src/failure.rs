@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tracing_subscriber::filter::ParseError;
-use tufstore::terms::{InvalidRepositoryName, RepositoryName};
+use tufstore::terms::{InvalidRepositoryName, Position, RepositoryName};
 use tufstore::{Fault, InvalidBackup, RestoreError, StorageError};
 use tufstore_server::admin::{AskError, ConnectError, Kind, Refusal};
 use tufstore_server::settings::SettingsError;
@@ -58,6 +58,23 @@ pub(crate) enum Failure {
     /// A deletion that nobody confirmed.
     #[error("{repository} was not deleted: deleting cannot be undone and was not confirmed")]
     NotConfirmed { repository: RepositoryName },
+    /// Not confirmed by the registry's name.
+    #[error(
+        "nothing is deleted: {registry} holds the trust data of {repositories} repositories with {tags} signed tags, and its name was not typed"
+    )]
+    NotConfirmedByName { registry: String, repositories: u64, tags: u64 },
+    /// An argument that cannot be left out here.
+    #[error("{what} is missing")]
+    Missing { what: &'static str },
+    /// An image that may not run.
+    #[error("{unsigned} may not run: not signed as asked for")]
+    NotSigned { unsigned: usize, expired: bool },
+    /// Not an image's name.
+    #[error("{image:?} is no image: REPO:TAG, or REPO:TAG@sha256:DIGEST")]
+    NoReference { image: String },
+    /// An audit trail that was tampered with.
+    #[error("the line at position {position} is not sound: {what}")]
+    AuditWrong { position: Position, what: &'static str },
     /// A repair could not save everything.
     #[error("not everything could be saved: {lost} findings")]
     NotAllSaved { lost: usize },
@@ -131,9 +148,16 @@ impl Failure {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Concerns { expired: true, .. } => Exit::Expired,
-            Self::Concerns { .. } | Self::NotAllSaved { .. } | Self::NotSound { .. } => Exit::No,
+            Self::Concerns { expired: true, .. } | Self::NotSigned { expired: true, .. } => Exit::Expired,
+            Self::NotSigned { .. }
+            | Self::AuditWrong { .. }
+            | Self::Concerns { .. }
+            | Self::NotAllSaved { .. }
+            | Self::NotSound { .. } => Exit::No,
             Self::NotConfirmed { .. }
+            | Self::NotConfirmedByName { .. }
+            | Self::Missing { .. }
+            | Self::NoReference { .. }
             | Self::KeysInData { .. }
             | Self::KeysUnnamed { .. }
             | Self::LogFilter { .. }
@@ -144,6 +168,7 @@ impl Failure {
                 Kind::Publisher
                 | Kind::Race
                 | Kind::Operator
+                | Kind::Rule
                 | Kind::Damaged
                 | Kind::Index
                 | Kind::Files
@@ -203,6 +228,11 @@ impl Failure {
             | Self::Mismatch { .. }
             | Self::NotAllSaved { .. }
             | Self::NotConfirmed { .. }
+            | Self::NotConfirmedByName { .. }
+            | Self::Missing { .. }
+            | Self::NotSigned { .. }
+            | Self::NoReference { .. }
+            | Self::AuditWrong { .. }
             | Self::NotEmpty { .. }
             | Self::NothingSigned { .. }
             | Self::NoStore { .. }
@@ -255,6 +285,11 @@ impl Failure {
             Self::NotAllSaved { .. } => Some(
                 "see the findings on standard output; the publishers of those repositories have to publish again",
             ),
+            Self::NotSigned { .. } => Some("the list says of each why; do not run it, or have it signed"),
+            Self::AuditWrong { .. } => Some("compare it with the store's own, and find out who had the file"),
+            Self::NotConfirmedByName { .. } => {
+                Some("give --yes-delete-all-trust-data REGISTRY, or type its name at a terminal")
+            }
             Self::NotConfirmed { .. } => Some("give --yes, or answer y at a terminal"),
             Self::NotEmpty { .. } => Some("name a folder that does not exist yet"),
             Self::NoStore { .. } => Some(
@@ -272,6 +307,8 @@ impl Failure {
             Self::Start(error) => start(error),
             Self::Settings(error) => settings(error),
             Self::File { .. }
+            | Self::Missing { .. }
+            | Self::NoReference { .. }
             | Self::NothingSigned { .. }
             | Self::Output(_)
             | Self::Run(_)
@@ -293,7 +330,7 @@ fn who(kind: Kind) -> Option<Fault> {
         | Kind::Ended
         | Kind::Newer
         | Kind::Defect => Some(Fault::Operator),
-        Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag => None,
+        Kind::NoSuchDocument | Kind::NoSuchRepository | Kind::NoSuchTag | Kind::Rule => None,
     }
 }
 
@@ -312,7 +349,7 @@ fn refused(kind: Kind) -> Option<&'static str> {
         Kind::Ended => ENDED,
         Kind::Newer => NEWER,
         Kind::Defect => DEFECT,
-        Kind::Publisher | Kind::Race | Kind::Operator => return None,
+        Kind::Publisher | Kind::Race | Kind::Operator | Kind::Rule => return None,
     })
 }
 

@@ -188,6 +188,17 @@ pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
+/// What somebody types at a question.
+pub(crate) fn ask(question: &str) -> Result<String, Failure> {
+    let mut to = io::stderr().lock();
+    write!(to, "{question} ").and_then(|()| to.flush()).map_err(Failure::Output)?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|source| Failure::File { doing: "reading the answer".to_owned(), source })?;
+    Ok(answer.trim().to_owned())
+}
+
 /// A progress bar on standard error, if that is a terminal.
 pub(crate) fn bar(doing: &'static str, all: u64) -> ProgressBar {
     let bar = ProgressBar::new(all);

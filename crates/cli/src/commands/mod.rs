@@ -1,5 +1,6 @@
 //! One file for each command, or for what belongs together. Each opens the store, asks it, and shows the answer.
 
+mod audit;
 mod backup;
 mod changes;
 mod check;
@@ -9,11 +10,14 @@ mod import;
 mod lookup;
 mod maintain;
 mod pages;
+mod people;
+mod policy;
 mod quickstart;
 mod repair;
 mod replay;
 mod repositories;
 mod serve;
+mod signed;
 mod stress;
 
 use crate::args::{Cli, Command};
@@ -45,6 +49,15 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Collect(args) => maintain::collect(args, output),
         Command::Backup(args) => backup::backup(args, output),
         Command::Restore(args) => backup::restore(args, output),
+        Command::User(args) => people::user(args, output),
+        Command::Principal(args) => people::principal(args, output),
+        Command::Group(args) => people::group(args, output),
+        Command::Role(args) => people::role(args, output),
+        Command::Token(args) => people::token(args, output),
+        Command::Policy(args) => policy::policy(args, output),
+        Command::Audit(args) => audit::audit(args, output),
+        Command::Repository(args) => signed::repository(args, output),
+        Command::Signed(args) => signed::signed(args, output),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
     }

@@ -58,6 +58,7 @@ pub struct PrincipalEntry {
     /// Whether it may nothing for now.
     pub disabled: bool,
     /// When it was added.
+    #[serde(with = "crate::text::rfc3339")]
     pub created: UnixTime,
 }
 
@@ -110,8 +111,10 @@ pub struct TokenEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
     /// When it was made.
+    #[serde(with = "crate::text::rfc3339")]
     pub created: UnixTime,
     /// From when on it is worth nothing.
+    #[serde(with = "crate::text::rfc3339")]
     pub expires: UnixTime,
 }
 
@@ -157,6 +160,7 @@ pub struct AuditEntry {
     /// Its place in the order of all.
     pub position: Position,
     /// The committer's time.
+    #[serde(with = "crate::text::rfc3339")]
     pub time: UnixTime,
     /// What it was.
     pub what: AuditedEntry,
@@ -236,7 +240,7 @@ impl Question for Carry {
     fn answer(&self, opened: &Opened, now: UnixTime, _: Tell<'_>) -> Result<Done, Refusal> {
         opened.directory()?.carry_out(self.order.clone(), &opened.by, now).map_err(|error| {
             let is_the_stores = matches!(&error, OrderRefused::Change(ChangeError::Settings(_)));
-            let kind = if is_the_stores { Kind::Files } else { Kind::Operator };
+            let kind = if is_the_stores { Kind::Files } else { Kind::Rule };
             Refusal::new(kind, "nothing was changed").because(&error)
         })
     }

@@ -44,7 +44,7 @@ fn publishing<'a>(opened: &'a Opened, repository: &RepositoryName) -> Result<Pub
     opened.directory()?.publishing(repository).ok_or_else(|| {
         let registry = Registry::of(repository);
         let message = format!("content trust is disabled for the registry {registry}: enable it first");
-        Refusal::new(Kind::Operator, message)
+        Refusal::new(Kind::Rule, message)
     })
 }
 

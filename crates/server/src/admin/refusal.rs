@@ -41,6 +41,8 @@ pub enum Kind {
     Publisher,
     /// Somebody else came first.
     Race,
+    /// A rule of who may do what, or where: what is refused says what to do instead.
+    Rule,
     /// The keys, the clock or the settings of who runs the store.
     Operator,
     /// The store is damaged.

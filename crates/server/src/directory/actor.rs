@@ -55,6 +55,15 @@ pub enum Did {
     Reset,
 }
 
+impl std::fmt::Display for Did {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "content trust was disabled",
+            Self::Reset => "begins anew",
+        })
+    }
+}
+
 impl Actor {
     /// Whoever runs this process.
     pub fn operator() -> Self {

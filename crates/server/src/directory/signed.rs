@@ -53,6 +53,7 @@ pub enum WhyNot {
         /// Whose file.
         role: RoleName,
         /// Since when.
+        #[serde(with = "crate::text::rfc3339")]
         since: UnixTime,
     },
     /// The tag stands for something else.
