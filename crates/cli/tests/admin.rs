@@ -131,7 +131,7 @@ fn the_socket_answers_whatever_comes() {
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
     let greeting: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!((&greeting["protocol"], &greeting["process"]), (&2.into(), &server.pid().into()));
+    assert_eq!((&greeting["protocol"], &greeting["process"]), (&3.into(), &server.pid().into()));
     let asked = [
         ("nonsense", "misunderstood"),
         ("{}", "misunderstood"),

@@ -1,6 +1,6 @@
 //! Who may do what, content trust of registries, and the audit trail: on a folder, as whoever runs the store asks for it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -24,6 +24,7 @@ mod maintenance;
 mod text;
 mod service;
 mod metrics;
+mod quotas;
 mod workers;
 mod renewal;
 mod auth;

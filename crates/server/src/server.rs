@@ -225,6 +225,7 @@ impl Server {
                 ticks.tick().await;
                 metrics::settle();
                 settled.own.logins.settle();
+                settled.quotas.settle();
             }
         });
         let service = Arc::clone(&self.service);

@@ -7,6 +7,7 @@ use crate::auth::Authority;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::metrics;
+use crate::quotas::Quotas;
 use crate::renewal::Renewals;
 use crate::settings::{ApiSettings, ServerLimits};
 use crate::tokens::OwnTokens;
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     /// Who may do what otherwise, once there is somebody; and where what is signed is taken.
     pub(crate) directory: Arc<Directory>,
     pub(crate) own: OwnTokens,
+    pub(crate) quotas: Quotas,
 }
 
 impl Service {
@@ -41,8 +43,9 @@ impl Service {
         let workers = Workers::new(&limits);
         metrics::install(clock.now());
         let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
+        let quotas = Quotas::new(&limits);
         let bodies = Bodies::new(limits);
-        Self { store, clock, workers, bodies, renewals, settings, external, directory, own }
+        Self { store, clock, workers, bodies, renewals, settings, external, directory, own, quotas }
     }
 
     /// Whose tokens say who may do what. Without any, everybody may do everything.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tufstore::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 use tufstore::{AuditLine, Audited, ChangeKind, Progress as Made, StorageError};
 
-use super::question::{Audit, Carry, Opened, Policies, Question, Reset, SetPolicy, Signed, WhoMay};
-use super::{ChangeEntryKind, Kind, Progress, Refusal};
+use super::question::{Audit, Carry, Policies, Question, Reset, SetPolicy, Signed, WhoMay};
+use super::{ChangeEntryKind, Kind, Opened, Progress, Refusal};
 use crate::access::{
     self, Access, ApplicationId, Assignee, ContentTrust, Grant, Limit, Name, ObjectId, Permissions, Registry,
     Role, Scope, TokenId,

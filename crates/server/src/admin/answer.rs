@@ -12,11 +12,11 @@ use tufstore::{
 use super::question::{
     BackedUp, Backup, Blob, ChangeEntry, ChangeEntryKind, Changed, Changes, Check, Checked, Collect,
     Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry, FoundTag, History, Key,
-    Lookup, Mirror, Opened, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex,
+    Lookup, Mirror, PublicKeyEntry, Publish, Question, Receipt, ReceiptEntry, ReceiptFile, Reindex,
     Reindexed, Repositories, RepositoryEntry, Scrub, Show, Status, StatusEntry, TagEntry, Tags, Verified,
     Verify,
 };
-use super::{Kind, Progress, Refusal};
+use super::{Kind, Opened, Progress, Refusal};
 use crate::access::Registry;
 use crate::directory::{Noted, Publishing};
 use crate::text::chain;

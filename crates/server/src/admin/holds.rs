@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use tufstore::terms::{Position, RepositoryName, UnixTime};
 use tufstore::{ChangeKind, Store};
 
-use super::question::{Acknowledged, Held, Holds, Lost, Opened, Question};
-use super::{Progress, Refusal};
+use super::question::{Acknowledged, Held, Holds, Lost, Question};
+use super::{Opened, Progress, Refusal};
 
 impl Question for Holds {
     type Answer = Held;

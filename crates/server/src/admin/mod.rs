@@ -15,6 +15,7 @@ mod answer;
 mod connection;
 mod holds;
 mod line;
+mod opened;
 mod question;
 mod refusal;
 mod socket;
@@ -27,12 +28,13 @@ pub use access::{
     PrincipalEntry, RoleEntry, TokenEntry,
 };
 pub use connection::{AskError, ConnectError, Connection};
+pub use opened::Opened;
 pub use question::{
     Acknowledged, Ask, Audit, BackedUp, Backup, Blob, Carry, ChangeEntry, ChangeEntryKind, Changed, Changes,
     Check, Checked, Collect, Collected, Current, CurrentFile, Delete, Deleted, DocumentEntry, FindingEntry,
-    FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror, Opened, Policies, PublicKeyEntry, Publish,
-    Question, Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Reset,
-    Scrub, SetPolicy, Show, Signed, Status, StatusEntry, TagEntry, Tags, Verified, Verify, WhoMay,
+    FoundTag, Held, History, Holds, Key, Lookup, Lost, Mirror, Policies, PublicKeyEntry, Publish, Question,
+    Receipt, ReceiptEntry, ReceiptFile, Reindex, Reindexed, Repositories, RepositoryEntry, Reset, Scrub,
+    SetPolicy, Show, Signed, Status, StatusEntry, TagEntry, Tags, Verified, Verify, WhoMay,
 };
 pub use refusal::{Kind, Refusal};
 

@@ -2,61 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tufstore::Store;
 use tufstore::crypto::OnlineRole;
 use tufstore::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime, Version};
 
-use super::{Kind, Progress, Refusal};
+use super::{Opened, Progress, Refusal};
 use crate::access::{ContentTrust, Registry};
 use crate::concerns::Concern;
-use crate::directory::{Actor, Directory, Order, Reference};
-
-/// A store that is open, and who asks.
-#[derive(Clone, Debug)]
-pub struct Opened {
-    /// The store.
-    pub(super) store: Store,
-    /// Who asks.
-    pub(super) by: Actor,
-    folder: PathBuf,
-    /// Read when it is first needed: much can be asked of a store of which it cannot be read.
-    directory: OnceLock<Arc<Directory>>,
-}
-
-impl Opened {
-    /// A store that this process has open, in `folder`, for whoever runs it.
-    pub fn here(store: Store, folder: impl Into<PathBuf>) -> Self {
-        Self { store, by: Actor::operator(), folder: folder.into(), directory: OnceLock::new() }
-    }
-
-    /// A server's, for somebody.
-    pub(super) fn by(by: Actor, store: Store, directory: Arc<Directory>) -> Self {
-        Self { store, by, folder: PathBuf::new(), directory: OnceLock::from(directory) }
-    }
-
-    /// The store.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// Who may do what with it.
-    pub(super) fn directory(&self) -> Result<&Directory, Refusal> {
-        if let Some(directory) = self.directory.get() {
-            return Ok(directory);
-        }
-        let opened = Directory::open(self.store.clone(), &self.folder, ContentTrust::default());
-        let opened = opened.map_err(|error| {
-            Refusal::new(Kind::Damaged, "it cannot be told who may do what").because(&error)
-        })?;
-        Ok(self.directory.get_or_init(|| Arc::new(opened)))
-    }
-}
+use crate::directory::{Order, Reference};
 
 /// Something to ask of a store.
 pub trait Question: Serialize + DeserializeOwned + Into<Ask> {

@@ -14,9 +14,9 @@ use tokio::time;
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
-use super::Ask;
 use super::line::{Greeting, NAME, PROTOCOL, Said};
-use super::question::{Opened, Share};
+use super::question::Share;
+use super::{Ask, Opened};
 use crate::directory::Actor;
 use crate::metrics;
 use crate::service::Service;

@@ -190,8 +190,16 @@ impl WireError {
     }
 
     /// Somebody does more of something than anybody may.
-    pub(super) fn too_many(message: &'static str) -> Self {
+    pub(crate) fn too_many(message: &'static str) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", message)
+    }
+
+    /// There are as many repositories as the server takes.
+    pub(super) fn full(most: usize) -> Self {
+        Self::invalid_update(
+            "ErrValidation",
+            format!("the server holds {most} repositories, and takes no more"),
+        )
     }
 
     /// What is signed is not taken in that registry.

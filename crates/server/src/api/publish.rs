@@ -9,6 +9,7 @@ use tufstore::Upload;
 use tufstore::terms::{RepositoryName, RoleName};
 
 use super::WireError;
+use super::token::peer;
 use crate::access::Registry;
 use crate::directory::{Actor, Noted};
 use crate::metrics;
@@ -21,6 +22,14 @@ pub(super) async fn publish(
     by: Option<Actor>,
     request: Request<Body>,
 ) -> Result<Response<Body>, WireError> {
+    if !service.quotas.takes_publication(peer(&request)) {
+        return Err(WireError::too_many("Too many publications in a minute. Wait a while."));
+    }
+    if let Some(most) = service.quotas.full(&service.store)
+        && service.store.view_in_memory(&repository).is_ok_and(|view| view.is_none())
+    {
+        return Err(WireError::full(most));
+    }
     let registry = Registry::of(&repository);
     if !service.directory.shows(repository.as_str()) {
         return Err(WireError::not_enabled(registry.as_str()));

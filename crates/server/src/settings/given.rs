@@ -184,6 +184,14 @@ given! {
         renewals: usize,
         /// See [`super::ServerLimits::scans`].
         scans: usize,
+        /// See [`super::ServerLimits::client_requests`].
+        client_requests: usize,
+        /// See [`super::ServerLimits::client_publications_per_minute`]; 0 for no bound.
+        client_publications_per_minute: u32,
+        /// See [`super::ServerLimits::publications_per_minute`]; 0 for no bound.
+        publications_per_minute: u32,
+        /// See [`super::ServerLimits::repositories`]; 0 for no bound.
+        repositories: usize,
         /// See [`super::ServerLimits::drain`].
         drain: Span,
     }

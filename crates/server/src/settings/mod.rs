@@ -2,9 +2,11 @@
 
 mod file;
 mod given;
+mod limits;
 mod notary;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ pub use given::{
     Algorithm, Given, GivenAuth, GivenCaching, GivenKeys, GivenLifetimes, GivenLimits, GivenLog,
     GivenMaintenance, GivenPolicy, GivenTls, GivenTokens, Level, LogFormat, Passphrase, Span,
 };
+pub use limits::ServerLimits;
 
 /// Everything that a server is run with.
 #[derive(Clone, Debug)]
@@ -121,6 +124,12 @@ impl Settings {
         set(&mut limits.reads, given_limits.reads);
         set(&mut limits.renewals, given_limits.renewals);
         set(&mut limits.scans, given_limits.scans);
+        set(&mut limits.client_requests, given_limits.client_requests);
+        // 0 stands for no bound.
+        limits.client_publications_per_minute =
+            given_limits.client_publications_per_minute.and_then(NonZeroU32::new);
+        limits.publications_per_minute = given_limits.publications_per_minute.and_then(NonZeroU32::new);
+        limits.repositories = given_limits.repositories.filter(|most| *most > 0);
         set(&mut limits.drain, span(given_limits.drain));
         limits.check()?;
         if limits.bodies_bytes < limits.body_bytes {
@@ -343,90 +352,6 @@ pub enum OpenedBy {
 impl Default for OpenedBy {
     fn default() -> Self {
         Self::KeyFile(None)
-    }
-}
-
-/// How much of anything one server takes on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ServerLimits {
-    /// Connections at a time; who comes when there is no room waits to be accepted.
-    pub connections: usize,
-    /// How long a client may take for a TLS handshake.
-    pub handshake: Duration,
-    /// How long a connection may be without a byte from the client.
-    pub idle: Duration,
-    /// How long a client may take no byte of an answer.
-    pub stalled: Duration,
-    /// How long a client may take to send the header of a request, on a new connection and on an idle one.
-    pub header: Duration,
-    /// How long a client may take to send a whole upload.
-    pub request: Duration,
-    /// Bytes of one upload.
-    pub body_bytes: usize,
-    /// Bytes of all uploads, from the first that is received until they are answered. Verifying one takes several times
-    /// its size beside, for as many as [`Self::publications`].
-    pub bodies_bytes: usize,
-    /// About how many bytes of memory tag tables and documents of repositories may take. Those that nobody asked for lately
-    /// are read again when somebody does.
-    pub memory_bytes: usize,
-    /// Publications that are verified or written at a time.
-    pub publications: usize,
-    /// Publications that wait for that.
-    pub waiting_publications: usize,
-    /// Reads at a time.
-    pub reads: usize,
-    /// Renewals at a time.
-    pub renewals: usize,
-    /// What may read the whole journal, at a time: pages of the changefeed, and what operators ask for.
-    pub scans: usize,
-    /// How long to wait for what has begun when the server is asked to end.
-    pub drain: Duration,
-}
-
-impl ServerLimits {
-    /// That each lets something through.
-    fn check(&self) -> Result<(), SettingsError> {
-        let numbers = [
-            ("connections", self.connections),
-            ("body-bytes", self.body_bytes),
-            ("publications", self.publications),
-            ("reads", self.reads),
-            ("renewals", self.renewals),
-            ("scans", self.scans),
-        ];
-        let times = [
-            ("handshake", self.handshake),
-            ("idle", self.idle),
-            ("stalled", self.stalled),
-            ("header", self.header),
-            ("request", self.request),
-        ];
-        let numbers = numbers.into_iter().filter(|(_, number)| *number == 0).map(|(what, _)| what);
-        let times = times.into_iter().filter(|(_, time)| time.is_zero()).map(|(what, _)| what);
-        numbers.chain(times).next().map_or(Ok(()), |what| Err(SettingsError::Nothing { what }))
-    }
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            handshake: Duration::from_secs(10),
-            idle: Duration::from_mins(5),
-            stalled: Duration::from_secs(30),
-            header: Duration::from_secs(30),
-            request: Duration::from_mins(2),
-            body_bytes: 128 << 20,
-            bodies_bytes: 512 << 20,
-            memory_bytes: 256 << 20,
-            publications: 32,
-            waiting_publications: 512,
-            reads: 64,
-            renewals: 8,
-            scans: 4,
-            drain: Duration::from_secs(30),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who somebody is, from what they show. Passwords are verified a few at a time, and strangers may try few.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::hmac;
@@ -11,6 +11,7 @@ use tufstore::terms::UnixTime;
 
 use super::request::Login;
 use crate::access::{Access, Candidate, Identity, Secret};
+use crate::quotas::neighbourhood;
 use crate::workers::{WorkError, Workers};
 
 /// How many passwords may be tried that were not right lately: from one address, and for one name, in a minute.
@@ -121,13 +122,5 @@ impl Logins {
 impl std::fmt::Debug for Logins {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Logins").finish_non_exhaustive()
-    }
-}
-
-/// Who has one address of IPv6 has 2^64 of them.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }

@@ -14,6 +14,11 @@ use crate::metrics::{self, Seen};
 use crate::service::Service;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FOR_BROWSERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
 /// Of an id that a client or a proxy gives.
 const LONGEST_ID: usize = 64;
 /// Of a path in the log.
@@ -42,11 +47,18 @@ pub(super) async fn answer(
     let most = u64::try_from(service.bodies.longest()).unwrap_or(u64::MAX);
     let request_bytes = length(request.headers()).unwrap_or(0).min(most);
     let span = tracing::info_span!("request", id = id.as_str(), %peer, %method, path);
-    let answered = AssertUnwindSafe(api::answer(service, route, request)).catch_unwind();
-    let mut response = answered.instrument(span.clone()).await.unwrap_or_else(|_| {
-        tracing::error!(parent: &span, "answering panicked");
-        WireError::unknown().into_response(Some(&id))
-    });
+    let mut response = if let Some(_answering) = service.quotas.answering(peer.ip()) {
+        let answered = AssertUnwindSafe(api::answer(service, route, request)).catch_unwind();
+        answered.instrument(span.clone()).await.unwrap_or_else(|_| {
+            tracing::error!(parent: &span, "answering panicked");
+            WireError::unknown().into_response(Some(&id))
+        })
+    } else {
+        WireError::too_many("Too many requests of yours are being answered. Wait for one.")
+            .into_response(Some(&id))
+    };
+    // A browser that gets here shows nothing of it, and nobody shows it in a frame.
+    response.headers_mut().extend(FOR_BROWSERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
     if let Ok(id) = HeaderValue::try_from(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
