@@ -5,4 +5,5 @@
 mod support;
 mod http1;
 mod many;
+mod quotas;
 mod tls;
