@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
+mod serving;
 
 use std::fs;
 use std::io::Write as _;
@@ -10,6 +11,7 @@ use std::process::Stdio;
 
 use common::{Played, Ran, command, run, text};
 use serde_json::Value;
+use serving::Server;
 use tufstore::{Options, Store};
 use tufstore_server::access::Access;
 
@@ -264,6 +266,39 @@ fn the_audit_trail_says_who_did_what_and_an_export_of_it_can_be_checked_anywhere
     }
     let page = played.run(&["audit", "--after", "3", "--limit", "2", "--output", "json"]).ok().json();
     assert_eq!(page.as_array().unwrap().as_slice(), &lines[3..5]);
+}
+
+#[test]
+fn what_was_refused_is_told_apart_from_what_was_done() {
+    let played = Played::new();
+    assert_eq!(list(&played, &["audit", "--refused"]), Vec::<Value>::new());
+    let data = played.data();
+    add(&played, "alice");
+    let server = Server::start(std::path::Path::new(&data), &["--no-tls", "--new-master-key"]);
+    for (method, path) in [("GET", "/v2/"), ("GET", "/oauth2/token?service=x%2F"), ("POST", "/oauth2/token")]
+    {
+        server.http(
+            method,
+            path,
+            None,
+            b"grant_type=password&service=tufstore&username=alice&password=wrong%20horse",
+        );
+    }
+    // Written beside, a moment later.
+    let refused = loop {
+        let refused = list(&played, &["audit", "--refused"]);
+        if refused.iter().any(|refused| refused["status"] == 401) {
+            break refused;
+        }
+    };
+    let last = refused.last().unwrap();
+    assert_eq!(
+        (&last["method"], &last["path"], &last["code"]),
+        (&"POST".into(), &"/oauth2/token".into(), &"UNAUTHORIZED".into())
+    );
+    assert_eq!(played.run(&["audit", "--output", "json"]).ok().json().as_array().unwrap().len(), 4);
+    assert!(!played.run(&["audit", "--refused"]).ok().stdout.contains("wrong horse"));
+    assert!(server.stop().success());
 }
 
 #[test]

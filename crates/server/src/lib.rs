@@ -25,6 +25,7 @@ mod text;
 mod service;
 mod metrics;
 mod quotas;
+mod refusals;
 mod workers;
 mod renewal;
 mod auth;
@@ -42,6 +43,7 @@ pub mod fuzzing;
 
 pub use auth::AuthError;
 pub use clock::Clock;
+pub use refusals::{Refused, refused_in};
 pub use secrets::{SecretsError, of_restored as keys_of_restored};
 pub use server::{Checked, RunError, Server, StartError};
 pub use settings::Settings;

@@ -21,9 +21,10 @@ use crate::api::WireError;
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// What the counts are, for whoever reads them; those of Notary's are known to its operators.
-const DESCRIBED: [(&str, &str); 10] = [
+const DESCRIBED: [(&str, &str); 11] = [
     ("tufstore_publications_total", "Uploads over HTTP that were taken"),
     ("tufstore_refusals_total", "Refusals, by the code and the kind of validation error on the wire"),
+    ("tufstore_refusals_not_kept_total", "Refusals that came faster than they were kept"),
     ("tufstore_renewals_total", "Timestamps and snapshots signed anew because they were due"),
     ("tufstore_lookups_total", "Tags looked up, through the admin socket or over HTTP"),
     ("tufstore_commits_total", "Publications and deletions that were tried to be written"),
@@ -55,9 +56,12 @@ pub(crate) fn install(now: UnixTime) {
         }
     }
     // There from the beginning, so that the first ever is seen as a rise.
-    for name in
-        ["tufstore_tables_loaded_total", "tufstore_states_loaded_total", "tufstore_collected_bytes_total"]
-    {
+    for name in [
+        "tufstore_tables_loaded_total",
+        "tufstore_states_loaded_total",
+        "tufstore_collected_bytes_total",
+        "tufstore_refusals_not_kept_total",
+    ] {
         counter!(name).increment(0);
     }
     gauge!("tufstore_scrubbed_timestamp_seconds").set(0.0);

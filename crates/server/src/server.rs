@@ -158,8 +158,7 @@ impl Server {
                 None
             }
         };
-        let service =
-            Arc::new(Service::new(store, clock, settings.limits, settings.api, authority, directory, own));
+        let service = Arc::new(Service::new(store, clock, &settings, authority, directory, own));
         let maintenance = settings.maintenance;
         Ok(Self { service, listener, certificate, made_key_file: made, admin, maintenance })
     }

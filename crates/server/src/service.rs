@@ -8,8 +8,9 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::metrics;
 use crate::quotas::Quotas;
+use crate::refusals::Refusals;
 use crate::renewal::Renewals;
-use crate::settings::{ApiSettings, ServerLimits};
+use crate::settings::{ApiSettings, Settings};
 use crate::tokens::OwnTokens;
 use crate::workers::Workers;
 
@@ -28,24 +29,37 @@ pub(crate) struct Service {
     pub(crate) directory: Arc<Directory>,
     pub(crate) own: OwnTokens,
     pub(crate) quotas: Quotas,
+    pub(crate) refusals: Refusals,
 }
 
 impl Service {
     pub(crate) fn new(
         store: Store,
         clock: Clock,
-        limits: ServerLimits,
-        settings: ApiSettings,
+        settings: &Settings,
         external: Option<Authority>,
         directory: Arc<Directory>,
         own: OwnTokens,
     ) -> Self {
+        let (limits, api) = (settings.limits, settings.api.clone());
         let workers = Workers::new(&limits);
         metrics::install(clock.now());
-        let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), settings.lifetimes);
-        let quotas = Quotas::new(&limits);
-        let bodies = Bodies::new(limits);
-        Self { store, clock, workers, bodies, renewals, settings, external, directory, own, quotas }
+        let renewals = Renewals::new(store.clone(), clock.clone(), workers.clone(), api.lifetimes);
+        let (quotas, bodies) = (Quotas::new(&limits), Bodies::new(limits));
+        let refusals = Refusals::in_folder(&settings.data);
+        Self {
+            store,
+            clock,
+            workers,
+            bodies,
+            renewals,
+            settings: api,
+            external,
+            directory,
+            own,
+            quotas,
+            refusals,
+        }
     }
 
     /// Whose tokens say who may do what. Without any, everybody may do everything.

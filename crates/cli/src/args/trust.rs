@@ -75,6 +75,7 @@ impl From<OnOff> for ContentTrust {
 #[command(after_help = "\
 Examples:
   tufstore audit --data store
+  tufstore audit --refused --data store
   tufstore audit --data store --output json > audit.json && tufstore audit --verify audit.json")]
 pub(crate) struct Audit {
     /// Start after this position
@@ -83,6 +84,9 @@ pub(crate) struct Audit {
     /// Stop after so many
     #[arg(long, value_name = "N", conflicts_with = "verify")]
     pub(crate) limit: Option<u64>,
+    /// What was refused to whom instead, of late: kept in two files of bounded size, not in the journal
+    #[arg(long, conflicts_with_all = ["after", "verify"])]
+    pub(crate) refused: bool,
     /// Check what was exported instead: that no line was changed, left out or put in between
     #[arg(long, value_name = "FILE")]
     pub(crate) verify: Option<PathBuf>,

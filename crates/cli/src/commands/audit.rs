@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tufstore::AuditLine;
 use tufstore::terms::{Position, UnixTime};
+use tufstore_server::Refused;
 use tufstore_server::admin::{self, AuditEntry, AuditedEntry, ChangeEntryKind};
 
 use crate::args;
@@ -39,6 +40,31 @@ impl Row for AuditRow {
 }
 
 #[derive(Serialize)]
+#[serde(transparent)]
+struct RefusedRow(Refused);
+
+impl Row for RefusedRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::Text("TIME"),
+        Column::Text("FROM"),
+        Column::Text("WHO"),
+        Column::Text("ASKED"),
+        Column::Text("ANSWER"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let Refused { time, from, who, method, path, status, code, .. } = &self.0;
+        vec![
+            UnixTime::from_seconds(time.seconds()).to_string(),
+            from.to_string(),
+            who.clone().unwrap_or_default(),
+            format!("{method} {path}"),
+            format!("{status} {code}"),
+        ]
+    }
+}
+
+#[derive(Serialize)]
 struct Verified {
     lines: u64,
     first: Option<Position>,
@@ -51,11 +77,24 @@ struct Verified {
 pub(crate) fn audit(args: &args::Audit, output: Output) -> Result<(), Failure> {
     match (&args.verify, &args.data) {
         (Some(file), _) => verify(file, output),
+        (None, Some(folder)) if args.refused => refused(folder, args.limit, output),
         (None, Some(folder)) => {
             show(&store::reach_in(folder, &args.kept)?, args.after, args.limit.unwrap_or(u64::MAX), output)
         }
         (None, None) => Err(Failure::Missing { what: "--data" }),
     }
+}
+
+/// Read from the folder, whoever has the store open.
+fn refused(folder: &Path, limit: Option<u64>, output: Output) -> Result<(), Failure> {
+    let doing = || format!("reading what was refused in {}", folder.display());
+    let mut refused =
+        tufstore_server::refused_in(folder).map_err(|source| Failure::File { doing: doing(), source })?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    // The newest tell most.
+    refused.drain(..refused.len().saturating_sub(limit));
+    let rows: Vec<_> = refused.into_iter().map(RefusedRow).collect();
+    output.list(&rows)
 }
 
 fn show(store: &Reached, mut after: Position, limit: u64, output: Output) -> Result<(), Failure> {

@@ -29,7 +29,11 @@ pub(super) fn permit(
     let caller = caller(service, headers, &needed)?;
     match service.authority() {
         Some(authority) if !caller.may(&needed) => {
-            Err(WireError::unauthorized(authority.insufficient(headers, &needed)))
+            let refusal = WireError::unauthorized(authority.insufficient(headers, &needed));
+            Err(match &caller {
+                Caller::Holder(claims) => refusal.to(&claims.subject),
+                Caller::Anybody => refusal,
+            })
         }
         Some(_) | None => Ok(actor(service, &caller)),
     }
@@ -46,7 +50,7 @@ pub(super) fn caller(service: &Service, headers: &HeaderMap, needed: &Needed) ->
     {
         let identity = Identity::attested(&claims.subject);
         if !identity.is_some_and(|identity| service.directory.access().is_valid(&identity, now)) {
-            return Err(WireError::unauthorized(authority.invalid(headers, needed)));
+            return Err(WireError::unauthorized(authority.invalid(headers, needed)).to(&claims.subject));
         }
     }
     Ok(caller)

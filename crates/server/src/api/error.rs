@@ -2,14 +2,17 @@
 
 mod update;
 
+use std::net::IpAddr;
+
 use axum::body::Body;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
-use tufstore::terms::InvalidRepositoryName;
+use tufstore::terms::{InvalidRepositoryName, UnixTime};
 use tufstore::{DeleteError, OnlineKeyRefused, StorageError};
 
 use super::RequestId;
 use crate::auth::Challenge;
+use crate::refusals::Refused;
 use crate::renewal::ReadError;
 use crate::text::chain;
 use crate::workers::WorkError;
@@ -26,6 +29,16 @@ pub(crate) struct WireError {
     detail: Detail,
     /// How to get a token that would do.
     challenge: Option<Box<HeaderValue>>,
+    /// To whom it is said, if they showed who they are. For the log alone.
+    who: Option<Box<str>>,
+}
+
+/// What was asked for, as far as what is kept of a refusal tells of it.
+pub(super) struct Asked {
+    pub(super) from: IpAddr,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) has_credentials: bool,
 }
 
 /// What a refusal says beside its message.
@@ -99,7 +112,7 @@ impl Detail {
 
 impl WireError {
     fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, detail: Detail::None, challenge: None }
+        Self { status, code, message, detail: Detail::None, challenge: None, who: None }
     }
 
     fn bad_request(code: &'static str, message: &'static str) -> Self {
@@ -108,6 +121,32 @@ impl WireError {
 
     fn with(self, detail: Detail) -> Self {
         Self { detail, ..self }
+    }
+
+    /// Said to somebody who showed who they are.
+    pub(super) fn to(self, who: &str) -> Self {
+        Self { who: (!who.is_empty()).then(|| who.into()), ..self }
+    }
+
+    /// What is kept of it, if it is worth keeping: who asked for what they may not, failed to show who they are, or had too much
+    /// refused. That a token is needed, which clients are told all day, is not.
+    pub(super) fn kept(&self, asked: Asked, time: UnixTime, request: Option<&RequestId>) -> Option<Refused> {
+        let Asked { from, method, path, has_credentials } = asked;
+        let is_worth_it = match self.status {
+            StatusCode::UNAUTHORIZED => has_credentials,
+            StatusCode::NOT_FOUND => false,
+            status => status.is_client_error() && method != Method::GET,
+        };
+        is_worth_it.then(|| Refused {
+            time,
+            from,
+            who: self.who.as_deref().map(ToOwned::to_owned),
+            method: method.to_string(),
+            path,
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            request: request.map(|id| id.as_str().to_owned()),
+        })
     }
 
     /// For the metrics: what it is, in few words of a closed set.
@@ -122,7 +161,8 @@ impl WireError {
     pub(crate) fn log(&self) {
         if self.status != StatusCode::NOT_FOUND {
             let detail = serde_json::to_string(&self.detail).unwrap_or_default();
-            tracing::info!(code = self.code, detail, "refused");
+            let who = self.who.as_deref().unwrap_or("");
+            tracing::info!(code = self.code, detail, who, "refused");
         }
     }
 

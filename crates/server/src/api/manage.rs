@@ -258,7 +258,8 @@ fn allowed(
     if held.contains(permission) {
         Ok(())
     } else {
-        Err(OrderRefused::NotAllowed { permission, scope: scope.clone() }.into())
+        let refusal = WireError::from(OrderRefused::NotAllowed { permission, scope: scope.clone() });
+        Err(refusal.to(&identity.to_string()))
     }
 }
 

@@ -29,6 +29,7 @@ use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use tufstore::terms::RepositoryName;
 
+use error::Asked;
 pub(crate) use error::WireError;
 use route::{Operation, Route};
 
@@ -51,6 +52,9 @@ impl RequestId {
     }
 }
 
+/// Of a path that is kept with a refusal.
+const LONGEST_PATH: usize = 300;
+
 /// Who sent a request. In its extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
@@ -58,11 +62,20 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 /// Answers a request; whatever is wrong with it is an answer too.
 pub(crate) async fn answer(service: &Service, route: Route, request: Request<Body>) -> Response<Body> {
     let id = request.extensions().get::<RequestId>().cloned();
+    let asked = Asked {
+        from: token::peer(&request),
+        method: request.method().clone(),
+        path: request.uri().path().chars().take(LONGEST_PATH).collect(),
+        has_credentials: request.headers().contains_key(header::AUTHORIZATION) || route == Route::Token,
+    };
     match dispatch(service, route, request).await {
         Ok(response) => response,
         Err(refusal) => {
             metrics::refused(&refusal);
             refusal.log();
+            if let Some(kept) = refusal.kept(asked, service.clock.now(), id.as_ref()) {
+                service.refusals.note(kept);
+            }
             refusal.into_response(id.as_ref())
         }
     }

@@ -40,14 +40,14 @@ async fn of_one_client_so_many_requests_are_answered_at_a_time() {
 
 #[tokio::test]
 async fn beyond_the_publications_of_a_minute_a_client_is_told_to_wait() {
-    let one = |settings: &mut tufstore_server::settings::Settings| {
-        settings.limits.client_publications_per_minute = NonZeroU32::new(2);
-    };
-    let all = |settings: &mut tufstore_server::settings::Settings| {
-        settings.limits.publications_per_minute = NonZeroU32::new(2);
-    };
-    for bound in [&one as &dyn Fn(&mut tufstore_server::settings::Settings), &all] {
-        let running = Running::plain(bound).await;
+    let two = NonZeroU32::new(2);
+    let bounds = [(two, None), (None, two)];
+    for (of_one, of_all) in bounds {
+        let running = Running::plain(|settings| {
+            settings.limits.client_publications_per_minute = of_one;
+            settings.limits.publications_per_minute = of_all;
+        })
+        .await;
         let mut seen = Vec::new();
         for _ in 0..3 {
             seen.extend(statuses(&running.send(whole().as_bytes()).await));
