@@ -128,6 +128,7 @@ pub(crate) fn repair(
     if newest >= expected {
         repair.report.gaps.push((expected, newest));
     }
+    repair.end_witnessed()?;
     repair.end_dropped()?;
     repair.end_unsaved()?;
     let report = repair.report;
@@ -156,14 +157,34 @@ impl Repairing<'_> {
             }
             return Ok(());
         }
-        let heard = self.heard.entry(header.repository.clone()).or_insert((header.incarnation, header.time));
-        *heard = (*heard).max((header.incarnation, header.time));
-        let living = self.lives.get(&header.repository).filter(|life| !life.ended);
+        let ended = header.kind == RecordKind::Deletion;
+        self.hear_of(&header.repository, header.incarnation, ended, header.time)
+    }
+
+    /// Ends a life that had ended when that one lived, or with that one.
+    fn hear_of(
+        &mut self,
+        repository: &RepositoryName,
+        incarnation: Incarnation,
+        ended: bool,
+        time: UnixTime,
+    ) -> Result<(), StorageError> {
+        let heard = self.heard.entry(repository.clone()).or_insert((incarnation, time));
+        *heard = (*heard).max((incarnation, time));
+        let living = self.lives.get(repository).filter(|life| !life.ended);
         let Some(living) = living.map(|life| life.incarnation) else { return Ok(()) };
         // Where a later life began, the deletion that came between is lost.
-        let ends = living < header.incarnation
-            || (living == header.incarnation && header.kind == RecordKind::Deletion);
-        if ends { self.end(&header.repository, header.time) } else { Ok(()) }
+        let ends = living < incarnation || (living == incarnation && ended);
+        if ends { self.end(repository, time) } else { Ok(()) }
+    }
+
+    /// Ends what the checkpoint has seen end: the record that said so may be one that cannot be read.
+    fn end_witnessed(&mut self) -> Result<(), StorageError> {
+        let salvage = self.salvage;
+        salvage
+            .heads
+            .iter()
+            .try_for_each(|seen| self.hear_of(&seen.repository, seen.incarnation, seen.ended, seen.time))
     }
 
     /// Takes a record over, or says why not.

@@ -269,6 +269,9 @@ impl Known {
         for header in salvage.headers.iter().chain(&salvage.unreadable) {
             known.hear(header);
         }
+        for seen in &salvage.heads {
+            known.hear_of(&seen.repository, (seen.incarnation, seen.ended, seen.time));
+        }
         Ok(known)
     }
 
@@ -292,14 +295,17 @@ impl Known {
             return;
         }
         let ended = header.kind == RecordKind::Deletion;
-        let life = (header.incarnation, ended, header.time);
-        let newest = self.lives.entry(header.repository.clone()).or_insert(life);
-        *newest = (*newest).max(life);
+        self.hear_of(&header.repository, (header.incarnation, ended, header.time));
         for document in &header.documents {
             let key = (header.repository.clone(), header.incarnation, document.role.clone());
             let newest = self.versions.entry(key).or_insert(document.version);
             *newest = (*newest).max(document.version);
         }
+    }
+
+    fn hear_of(&mut self, repository: &RepositoryName, life: (Incarnation, bool, UnixTime)) {
+        let newest = self.lives.entry(repository.clone()).or_insert(life);
+        *newest = (*newest).max(life);
     }
 
     /// The highest version of a role that clients may have seen, whose version in the backups is `restored`.

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tufstore::terms::{Position, RepositoryName, Sha256};
-use tufstore::{Repair, RepairReport, StorageError, Store};
-use tufstore_testkit::{Publisher, copy, digest};
+use tufstore::{Lost, Repair, RepairReport, Restore, RestoreReport, Since, StorageError, Store};
+use tufstore_testkit::{NOW, Publisher, copy, digest};
 
 use crate::long;
 use crate::workload::{WORKLOAD, options};
@@ -27,6 +27,13 @@ fn open(folder: &Path) -> Store {
 fn repair(from: &Path, to: &Path) -> RepairReport {
     let repair = Repair { from: from.into(), to: to.into(), ..Repair::default() };
     Store::repair(&repair, &mut |_| {}).unwrap()
+}
+
+/// What a backup holds, above all that a damaged store tells.
+fn restore(backup: &Path, old: &Path, to: &Path) -> RestoreReport {
+    let since = Since::Lost(Lost { old: Some(old.into()), ..Lost::default() });
+    let restore = Restore { backups: vec![backup.into()], to: to.into(), since, files: Vec::new() };
+    Store::restore(&restore, options(), NOW, &mut |_| {}).unwrap()
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
@@ -54,6 +61,11 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "files are lost behind the store's back")]
+fn remove(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
 #[test]
 fn of_a_sound_store_everything_is_saved_and_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +89,7 @@ fn of_a_sound_store_everything_is_saved_and_it_goes_on() {
     }
     // The store signs with the keys that it had.
     for name in ["example.com/first", "example.com/second"] {
-        new.publish(&name.parse().unwrap(), &tufstore::Upload::new(), tufstore_testkit::NOW).unwrap();
+        new.publish(&name.parse().unwrap(), &tufstore::Upload::new(), NOW).unwrap();
     }
     Publisher::for_store("example.com/more", &new).publish(&new).unwrap();
     new.close().unwrap();
@@ -162,7 +174,6 @@ fn files_go_along_and_nowhere_else() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "files are lost behind the store's back")]
 fn without_a_segment_or_its_header_the_others_are_saved() {
     let folder = tempfile::tempdir().unwrap();
     let data = store(folder.path());
@@ -172,7 +183,7 @@ fn without_a_segment_or_its_header_the_others_are_saved() {
         let sound = fs::read(path).unwrap();
         for how in ["missing", "zeros", "no header"] {
             match how {
-                "missing" => fs::remove_file(path).unwrap(),
+                "missing" => remove(path),
                 "zeros" => write(path, &vec![0; sound.len()]),
                 _ => {
                     let mut bytes = sound.clone();
@@ -219,45 +230,70 @@ fn a_repair_that_was_cut_short_is_begun_anew() {
     assert!(!folder.path().join("repaired.unfinished").exists());
 }
 
-#[test]
-fn what_was_deleted_comes_back_only_where_nothing_tells_that_it_was_and_lives_never_go_back() {
+/// What damaged stores say of a repository that was deleted: `(unreadable, ended)`.
+fn after_a_deletion(with_checkpoint: bool) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
+    let path = |name: &str| folder.path().join(name);
+    let data = path("data");
     let store = open(&data);
     let deleted: RepositoryName = "example.com/deleted".parse().unwrap();
-    let mut publisher = Publisher::for_store(deleted.as_str(), &store);
-    publisher.publish(&store).unwrap();
-    store.delete(&deleted, tufstore_testkit::NOW).unwrap();
+    Publisher::for_store(deleted.as_str(), &store).publish(&store).unwrap();
+    store.backup(path("full"), None, &[], &mut |_| {}).unwrap();
+    store.delete(&deleted, NOW).unwrap();
     Publisher::for_store("example.com/other", &store).publish(&store).unwrap();
     store.close().unwrap();
     drop(store);
-    let path = segments(&data).remove(0);
-    let sound = fs::read(&path).unwrap();
+    if !with_checkpoint {
+        remove(&data.join("journal/checkpoint"));
+    }
+    let segment = segments(&data).remove(0);
+    let sound = fs::read(&segment).unwrap();
     let end = sound.iter().rposition(|byte| *byte != 0).unwrap();
     let (mut unreadable, mut ended) = (0, 0);
-    for offset in (160..end).step_by(if long() { 3 } else { 23 }) {
+    for offset in (160..end).step_by(if long() { 3 } else { 41 }) {
         let mut bytes = sound.clone();
         bytes[offset] ^= 0x10;
-        write(&path, &bytes);
-        let to = folder.path().join("repaired");
+        write(&segment, &bytes);
+        let to = path("repaired");
         let report = repair(&data, &to);
         let new = open(&to);
         let case = format!("at {offset}: {report:?}");
         assert_eq!(new.verify(&mut |_| {}).unwrap().findings, [], "{case}");
         let lives = new.view(&deleted).unwrap().is_some();
-        assert!(!lives || report.gaps == [(Position::new(2), Position::new(2))], "{case}");
+        let nobody_tells = report.gaps == [(Position::new(2), Position::new(2))] && !with_checkpoint;
+        assert!(!lives || nobody_tells, "{case}");
         unreadable += u64::from(lives);
         if !lives {
             // The next life is above the one that ended, though nothing of that may be left.
             let receipt = Publisher::for_store(deleted.as_str(), &new).publish(&new).unwrap();
-            let nobody_tells = report.gaps.iter().any(|(first, last)| first.get() <= 2 && last.get() >= 2);
+            let nobody_tells = !with_checkpoint
+                && report.gaps.iter().any(|(first, last)| first.get() <= 2 && last.get() >= 2);
             assert!(receipt.incarnation.get() == 2 || nobody_tells, "{case}");
             ended += 1;
         }
         drop(new);
         fs::remove_dir_all(&to).unwrap();
+        if with_checkpoint {
+            let report = restore(&path("full"), &data, &to);
+            let new = open(&to);
+            assert!(new.view(&deleted).unwrap().is_none(), "at {offset}: {report:?}");
+            drop(new);
+            fs::remove_dir_all(&to).unwrap();
+        }
     }
+    (unreadable, ended)
+}
+
+#[test]
+fn what_was_deleted_comes_back_only_where_nothing_tells_that_it_was_and_lives_never_go_back() {
+    let (unreadable, ended) = after_a_deletion(false);
     assert!(unreadable > 0 && ended > 10, "{unreadable} {ended}");
+}
+
+#[test]
+fn what_the_checkpoint_saw_deleted_stays_so_in_repair_and_restore_whatever_is_damaged() {
+    let (unreadable, ended) = after_a_deletion(true);
+    assert!(unreadable == 0 && ended > 10, "{unreadable} {ended}");
 }
 
 #[test]

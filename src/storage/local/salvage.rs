@@ -1,5 +1,6 @@
 //! From what can be read of a damaged store to a whole one.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -12,8 +13,8 @@ use crate::storage::local::delta::{Reader, Recent, alone, numbers};
 use crate::storage::local::index::Reached;
 use crate::storage::local::journal::{Form, Journal, Raw, Salvaged, encode_payload};
 use crate::storage::local::{LocalOptions, LocalStorage, catch_up};
-use crate::storage::{Commit, Damage, Outcome, RecordHeader, Storage, StorageError, StoredDocument};
-use crate::terms::Position;
+use crate::storage::{Commit, Damage, Head, Outcome, RecordHeader, Storage, StorageError, StoredDocument};
+use crate::terms::{Incarnation, Position, RecordName, RepositoryName, UnixTime};
 
 /// What can be read of a store. Nothing in its folder is changed.
 pub(crate) struct Salvage {
@@ -27,6 +28,18 @@ pub(crate) struct Salvage {
     pub(crate) damages: Vec<Damage>,
     /// The newest record that there was, as far as anything tells of it.
     pub(crate) newest: Position,
+    /// What the checkpoint tells of each repository.
+    pub(crate) heads: Vec<Witnessed>,
+}
+
+/// The newest life of a repository when the checkpoint was written, whatever can be read of its records.
+pub(crate) struct Witnessed {
+    pub(crate) repository: RepositoryName,
+    pub(crate) incarnation: Incarnation,
+    /// Whether it had ended. If not, it may have since.
+    pub(crate) ended: bool,
+    /// When the newest record of it was that can be read; of any, if none of it can.
+    pub(crate) time: UnixTime,
 }
 
 /// A record as far as it can be read.
@@ -50,13 +63,20 @@ impl Salvage {
         }
         let device = Arc::new(FileDevice::open(journal).map_err(failed)?);
         // A witness of what there was, if it can be read.
-        let seen = Checkpoint::look(&*device)
-            .ok()
-            .flatten()
-            .map_or(Position::START, |checkpoint| checkpoint.end.position);
-        let Salvaged { journal, headers, unreadable, damages, newest } = Journal::salvage(device)?;
+        let checkpoint = Checkpoint::look(&*device).ok().flatten();
+        let Salvaged { journal, headers, unreadable, mut damages, mut newest } = Journal::salvage(device)?;
+        let mut heads = Vec::new();
+        if let Some(Checkpoint { end, heads: seen, .. }) = checkpoint {
+            newest = newest.max(end.position);
+            if journal.chain(end.position).is_ok_and(|chain| chain.is_some_and(|chain| chain != end.chain)) {
+                let finding = "it has seen another journal".to_owned();
+                damages.push(Damage { repository: None, place: "checkpoint".to_owned(), finding });
+            } else {
+                heads = witnessed(seen, headers.iter().chain(&unreadable));
+            }
+        }
         let recent = Recent::new(LocalOptions::default().recent);
-        Ok(Self { journal, recent, headers, unreadable, damages, newest: newest.max(seen) })
+        Ok(Self { journal, recent, headers, unreadable, damages, newest, heads })
     }
 
     /// One of the records.
@@ -75,6 +95,26 @@ impl Salvage {
         let documents = documents.collect::<Result<_, _>>()?;
         Ok(SalvagedRecord { documents, attachment: stored.attachment().into() })
     }
+}
+
+fn witnessed<'a>(
+    seen: Vec<(RecordName, Head)>,
+    headers: impl Iterator<Item = &'a RecordHeader>,
+) -> Vec<Witnessed> {
+    let (mut newest, mut times) = (UnixTime::from_seconds(0), HashMap::new());
+    for RecordHeader { repository, time, .. } in headers {
+        newest = newest.max(*time);
+        let known = times.entry(repository).or_insert(*time);
+        *known = (*known).max(*time);
+    }
+    let repositories = seen.into_iter().filter(|(RecordName(name), _)| !name.is_of_settings());
+    let witnessed = repositories.map(|(RecordName(repository), Head { incarnation, deleted, .. })| {
+        let time = times.get(&repository).copied().unwrap_or(newest);
+        Witnessed { repository, incarnation, ended: deleted, time }
+    });
+    let mut witnessed: Vec<_> = witnessed.collect();
+    witnessed.sort_by(|one, other| one.repository.cmp(&other.repository));
+    witnessed
 }
 
 /// A store that is being made, in a folder that gets its name once it is whole.
