@@ -89,13 +89,13 @@ pub(crate) fn repair(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RepairReport, StorageError> {
     let Repair { from, to, files, position_above } = asked;
-    let salvage = Salvage::of(from)?;
+    let building = Building::begin(to)?;
+    let salvage = building.salvage(from)?;
     let newest = salvage.newest.max(position_above.unwrap_or(Position::START));
     if i64::try_from(newest.get()).is_err() {
         let doing = format!("going on above position {newest}, which leaves no room");
         return Err(StorageError::io(doing, std::io::ErrorKind::InvalidInput.into()));
     }
-    let building = Building::begin(to)?;
     building.storage().skip_to(newest)?;
     let findings = salvage.damages.iter().cloned().map(Finding::from).collect();
     let report = RepairReport { findings, ..RepairReport::default() };

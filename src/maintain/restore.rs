@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::backup::file::{Checked, Entry, InvalidBackup};
 use super::{Progress, Stage};
-use crate::storage::{
-    Building, Commit, Head, Raw, Record, RecordHeader, RecordKind, Salvage, Storage, StorageError,
-};
+use crate::storage::{Building, Commit, Head, Raw, Record, RecordHeader, RecordKind, Storage, StorageError};
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, UnixTime, Version};
 use crate::trust::Set;
 
@@ -166,12 +164,12 @@ pub(crate) fn begin(
 ) -> Result<Restoring, RestoreError> {
     let checked = check(backups)?;
     let end = checked.last().map(|(_, backup)| backup.header.to).ok_or(RestoreError::NoBackup)?;
+    let building = Building::begin(to)?;
     let mut known = match since {
         Since::Nothing => Known::new(None),
-        Since::Lost(lost) => Known::of(lost)?,
+        Since::Lost(lost) => Known::of(lost, &building)?,
     };
     let goes_on_after = known.goes_on_after(since, end)?;
-    let building = Building::begin(to)?;
     let records = take_over(&building, checked, end, progress)?;
     let mut report = RestoreReport {
         records,
@@ -259,12 +257,12 @@ impl Known {
         Self { newest: Position::START, lives, versions, read, unreadable: 0, given }
     }
 
-    fn of(lost: &Lost) -> Result<Self, RestoreError> {
+    fn of(lost: &Lost, building: &Building) -> Result<Self, RestoreError> {
         let mut known = Self::new(lost.version);
         let Some(old) = &lost.old else {
             return if lost.position.is_some() { Ok(known) } else { Err(RestoreError::NoFloor) };
         };
-        let salvage = Salvage::of(old)?;
+        let salvage = building.salvage(old)?;
         known.newest = salvage.newest;
         for header in salvage.headers.iter().chain(&salvage.unreadable) {
             known.hear(header);

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use tufstore::terms::{Position, RepositoryName, Sha256};
-use tufstore::{Lost, Repair, RepairReport, Restore, RestoreReport, Since, StorageError, Store};
+use tufstore::terms::{Position, RepositoryName, RoleName, Sha256, Version};
+use tufstore::{Lost, Repair, RepairReport, Restore, RestoreReport, Since, StorageError, Store, Upload};
 use tufstore_testkit::{NOW, Publisher, copy, digest};
 
 use crate::long;
@@ -42,6 +42,11 @@ fn segments(data: &Path) -> Vec<PathBuf> {
     paths.retain(|path| path.extension().is_some_and(|end| end == "segment"));
     paths.sort();
     paths
+}
+
+/// Where the groups of a segment begin.
+fn groups(segment: &[u8]) -> Vec<usize> {
+    (160..segment.len()).step_by(8).filter(|at| segment[*at..].starts_with(b"tufs-grp")).collect()
 }
 
 /// Every document whose bytes are there, of every repository that lives.
@@ -89,7 +94,7 @@ fn of_a_sound_store_everything_is_saved_and_it_goes_on() {
     }
     // The store signs with the keys that it had.
     for name in ["example.com/first", "example.com/second"] {
-        new.publish(&name.parse().unwrap(), &tufstore::Upload::new(), NOW).unwrap();
+        new.publish(&name.parse().unwrap(), &Upload::new(), NOW).unwrap();
     }
     Publisher::for_store("example.com/more", &new).publish(&new).unwrap();
     new.close().unwrap();
@@ -307,4 +312,85 @@ fn a_repaired_store_goes_on_above_what_somebody_else_has_seen() {
     let new = open(&to);
     assert!(new.changes(Position::START).map(Result::unwrap).all(|change| change.position > above));
     assert_eq!(new.verify(&mut |_| {}).unwrap().findings, []);
+}
+
+/// A store of a publication, a backup of it, and renewals after that in another segment; and the end of it.
+fn renewed(folder: &Path) -> (PathBuf, RepositoryName, Position, Version) {
+    let data = folder.join("data");
+    let app: RepositoryName = "example.com/app".parse().unwrap();
+    let store = open(&data);
+    Publisher::for_store(app.as_str(), &store).publish(&store).unwrap();
+    store.backup(folder.join("full"), None, &[], &mut |_| {}).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let store = open(&data);
+    for _ in 0..3 {
+        store.publish(&app, &Upload::new(), NOW).unwrap();
+    }
+    let end = (store.position(), timestamp(&store, &app));
+    store.close().unwrap();
+    (data, app, end.0, end.1)
+}
+
+fn timestamp(store: &Store, repository: &RepositoryName) -> Version {
+    store.view(repository).unwrap().unwrap().document(&RoleName::Timestamp).unwrap().version()
+}
+
+/// Repairs and restores, and sees that both go on above that Position and that version.
+fn goes_on_above(folder: &Path, data: &Path, app: &RepositoryName, end: Position, version: Version) {
+    let to = folder.join("repaired");
+    repair(data, &to);
+    let new = open(&to);
+    assert!(new.changes(Position::START).map(Result::unwrap).all(|change| change.position > end));
+    assert_eq!(new.verify(&mut |_| {}).unwrap().findings, []);
+    let to = folder.join("restored");
+    let report = restore(&folder.join("full"), data, &to);
+    assert_eq!(report.goes_on_after, end, "{report:?}");
+    assert!(timestamp(&open(&to), app) > version, "{report:?}");
+}
+
+#[test]
+fn the_seal_and_the_groups_that_are_damaged_tell_how_far_the_store_had_come() {
+    for damage in ["the last record", "the last record and the seal", "every record, and the seal"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, app, end, version) = renewed(folder.path());
+        remove(&data.join("journal/checkpoint"));
+        if data.join("index").exists() {
+            fs::remove_dir_all(data.join("index")).unwrap();
+        }
+        let last = segments(&data).pop().unwrap();
+        let mut bytes = fs::read(&last).unwrap();
+        let groups = groups(&bytes);
+        let [records @ .., seal] = groups.as_slice() else { panic!("{groups:?}") };
+        assert_eq!(records.len(), 3);
+        for (number, group) in records.iter().enumerate() {
+            if number == 2 || damage.starts_with("every") {
+                // In the repository's name: the record's header.
+                let name = bytes[*group..].windows(15).position(|bytes| bytes == b"example.com/app");
+                bytes[group + name.unwrap()] ^= 1;
+            }
+        }
+        if damage.contains("seal") {
+            bytes[seal + 100] ^= 1;
+        }
+        write(&last, &bytes);
+        goes_on_above(folder.path(), &data, &app, end, version);
+    }
+}
+
+#[test]
+#[cfg(feature = "redb")]
+fn the_index_tells_how_far_a_store_had_come_that_lost_its_newest_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, app, end, version) = renewed(folder.path());
+    remove(&data.join("journal/checkpoint"));
+    remove(&segments(&data).pop().unwrap());
+    let before = tufstore_testkit::files(&data);
+    goes_on_above(folder.path(), &data, &app, end, version);
+    assert_eq!(tufstore_testkit::files(&data), before);
+    // One that cannot be read tells nothing, and holds nobody up.
+    let to = folder.path().join("of a damaged index");
+    write(&data.join("index/redb"), b"nothing");
+    repair(&data, &to);
+    assert!(open(&to).position() < end);
 }

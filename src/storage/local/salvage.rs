@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::storage::device::{Device as _, FileDevice};
 use crate::storage::local::checkpoint::Checkpoint;
 use crate::storage::local::delta::{Reader, Recent, alone, numbers};
-use crate::storage::local::index::Reached;
+use crate::storage::local::index::{self, Reached};
 use crate::storage::local::journal::{Form, Journal, Raw, Salvaged, encode_payload};
 use crate::storage::local::{LocalOptions, LocalStorage, catch_up};
 use crate::storage::{Commit, Damage, Head, Outcome, RecordHeader, Storage, StorageError, StoredDocument};
@@ -50,11 +50,8 @@ pub(crate) struct SalvagedRecord {
 }
 
 impl Salvage {
-    /// Reads what there is in a store's folder.
-    ///
-    /// # Errors
-    /// [`StorageError`] if its journal cannot be listed, or was written by a newer release.
-    pub(crate) fn of(folder: &Path) -> Result<Self, StorageError> {
+    /// Reads what there is in a store's folder. `beside` is another one, for what can be read only where it can be written to.
+    fn of(folder: &Path, beside: &Path) -> Result<Self, StorageError> {
         let failed = |source| StorageError::io(format!("reading {}", folder.display()), source);
         // Opening the device would make the folder.
         let journal = folder.join("journal");
@@ -73,6 +70,13 @@ impl Salvage {
                 damages.push(Damage { repository: None, place: "checkpoint".to_owned(), finding });
             } else {
                 heads = witnessed(seen, headers.iter().chain(&unreadable));
+            }
+        }
+        match index::reached_by_copy(folder, beside) {
+            Ok(reached) => newest = newest.max(reached.map_or(Position::START, |reached| reached.position)),
+            Err(error) => {
+                let finding = format!("it cannot be asked how far the store had come: {error}");
+                damages.push(Damage { repository: None, place: "index".to_owned(), finding });
             }
         }
         let recent = Recent::new(LocalOptions::default().recent);
@@ -162,6 +166,21 @@ impl Building {
         let options = LocalOptions { rebuilding: true, ..LocalOptions::default() };
         let storage = LocalStorage::open(&beside.0, &options)?;
         Ok(Self { storage: Arc::new(storage), beside, to: whole })
+    }
+
+    /// Reads what there is in another store's folder, and changes nothing there.
+    ///
+    /// # Errors
+    /// [`StorageError`] if its journal cannot be listed, or was written by a newer release.
+    pub(crate) fn salvage(&self, folder: &Path) -> Result<Salvage, StorageError> {
+        let beside = self.beside.0.join("seen");
+        let salvage = Salvage::of(folder, &beside);
+        match fs::remove_dir_all(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StorageError::io(format!("removing {}", beside.display()), error))
+            }
+            Ok(()) | Err(_) => salvage,
+        }
     }
 
     /// The store as far as it was made.

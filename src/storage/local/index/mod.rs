@@ -18,6 +18,7 @@ mod sled;
 
 pub(crate) use behind::Behind;
 pub use place::IndexKind;
+pub(crate) use place::reached_by_copy;
 #[cfg(test)]
 pub(crate) use {impatient::Patience, memory::MemoryIndex};
 

@@ -3,10 +3,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "not the journal's files, which go through the device")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Index, IndexError};
+use super::{Behind, Index, IndexError, Reached};
 
 /// Which key-value store holds the index. What is in the index is the same, and can be made anew at any time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -75,6 +77,36 @@ impl IndexKind {
             .try_for_each(|other| discard(&other.place(folder)))
     }
 }
+/// How far the index in a store's folder says that it was brought, asked of a copy in another folder: opening one writes to it.
+/// `None` if there is none, or none that can be read.
+pub(crate) fn reached_by_copy(folder: &Path, beside: &Path) -> Result<Option<Reached>, IndexError> {
+    let Some(kind) = IndexKind::found(folder) else { return Ok(None) };
+    let copied = kind.place(beside);
+    std::fs::create_dir_all(beside.join("index"))
+        .and_then(|()| copy(&kind.place(folder), &copied))
+        .map_err(Arc::new)?;
+    // Whatever its disk did to it: it is looked through as a whole first.
+    #[cfg(feature = "redb")]
+    for _ in 0..2 {
+        mark_open(&copied);
+    }
+    Behind::open(beside, Some(kind))?.reached()
+}
+
+/// Copies a file or a folder, without the right to read it only.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !std::fs::metadata(from)?.is_dir() {
+        std::fs::copy(from, to)?;
+        return std::fs::set_permissions(to, Permissions::from_mode(0o600));
+    }
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let name = entry?.file_name();
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
 /// Moves away what lies there, so that an index can begin anew. Nothing there is fine.
 pub(super) fn discard(place: &Path) -> Result<(), IndexError> {
     let aside = place.with_added_extension("old");

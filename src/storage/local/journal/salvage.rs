@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::layout::ALIGNMENT;
+use super::layout::{ALIGNMENT, GroupHeader};
 use super::segment::{self, Framed, GROUP_HEADER, SEGMENT_HEADER, SegmentFile, frames};
 use super::write::{State, Writer};
 use super::{End, Journal, JournalOptions, Segment, Table};
@@ -140,6 +140,7 @@ impl Search {
                 self.damaged(file.corrupt(offset, "it cannot be read"));
                 return;
             };
+            self.witness(file, offset);
             if let Some(group) = group {
                 self.frames(file.header.number, &file.name, offset + GROUP_HEADER, &group.body);
                 offset = group.end;
@@ -158,6 +159,13 @@ impl Search {
         }
     }
 
+    /// What a group's header says of Positions, whatever became of its records: which it holds, or after which it was written.
+    fn witness(&mut self, file: &SegmentFile, offset: u64) {
+        if let Ok(Some((GroupHeader { first, records, .. }, _))) = file.group_header(offset) {
+            self.has_seen(Position::new(first.get().saturating_add(records.into()).saturating_sub(1)));
+        }
+    }
+
     /// A segment whose header is damaged: what looks like a group may be one.
     fn without_header(&mut self, device: &dyn Device, number: u64, error: &StorageError) {
         let name = segment::name(number);
@@ -165,7 +173,7 @@ impl Search {
         let Ok(bytes) = whole(device, &name) else { return };
         let mut offset = 0;
         for start in bytes.chunks(8) {
-            if start == super::layout::GroupHeader::MAGIC {
+            if start == GroupHeader::MAGIC {
                 let body = usize::try_from(offset + GROUP_HEADER).ok().and_then(|body| bytes.get(body..));
                 self.frames(number, &name, offset + GROUP_HEADER, body.unwrap_or_default());
             }
