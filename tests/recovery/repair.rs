@@ -394,3 +394,89 @@ fn the_index_tells_how_far_a_store_had_come_that_lost_its_newest_segment() {
     repair(&data, &to);
     assert!(open(&to).position() < end);
 }
+
+/// A store whose newest group was torn by a power cut; the segment with it, as it is again if another one undoes its cutting.
+fn torn(folder: &Path, last: impl FnOnce(&Store), tear: impl FnOnce(&mut [u8], usize)) -> (PathBuf, Vec<u8>) {
+    let data = folder.join("data");
+    let store = open(&folder.join("before"));
+    Publisher::for_store("example.com/a", &store).publish(&store).unwrap();
+    store.backup(folder.join("full"), None, &[], &mut |_| {}).unwrap();
+    Publisher::for_store("example.com/b", &store).publish(&store).unwrap();
+    last(&store);
+    copy(&folder.join("before"), &data);
+    drop(store);
+    if data.join("index").exists() {
+        fs::remove_dir_all(data.join("index")).unwrap();
+    }
+    let first = segments(&data).remove(0);
+    let mut torn = fs::read(&first).unwrap();
+    let newest = *groups(&torn).last().unwrap();
+    tear(&mut torn, newest);
+    write(&first, &torn);
+    (data, torn)
+}
+
+#[test]
+fn a_deletion_that_was_torn_and_never_counted_ends_no_life_in_repair_and_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let a: RepositoryName = "example.com/a".parse().unwrap();
+    let (data, torn) = torn(
+        folder.path(),
+        |store| store.delete(&a, NOW).map(|_| ()).unwrap(),
+        |bytes, group| {
+            // The payload of the deletion is the last of its body.
+            let body = u64::from_le_bytes(bytes[group + 16..group + 24].try_into().unwrap());
+            bytes[group + 127 + usize::try_from(body).unwrap()] ^= 1;
+        },
+    );
+    let store = open(&data);
+    assert!(store.view(&a).unwrap().is_some());
+    store.publish(&a, &Upload::new(), NOW).unwrap();
+    store.close().unwrap();
+    drop(store);
+    write(&segments(&data)[0], &torn);
+    let store = open(&data);
+    assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
+    drop(store);
+    write(&segments(&data)[0], &torn);
+    let report = repair(&data, &path("repaired"));
+    assert!(report.findings.is_empty() && report.gaps.is_empty(), "{report:?}");
+    assert!(open(&path("repaired")).view(&a).unwrap().is_some());
+    let report = restore(&path("full"), &data, &path("restored"));
+    assert!(open(&path("restored")).view(&a).unwrap().is_some(), "{report:?}");
+}
+
+#[test]
+fn a_publication_of_a_torn_group_does_not_come_back_unless_what_took_over_is_damaged() {
+    let c: RepositoryName = "example.com/c".parse().unwrap();
+    let publish = |store: &Store| Publisher::for_store(c.as_str(), store).publish(store).map(|_| ()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Its header alone: the record in it is whole.
+    let (data, before) = torn(folder.path(), publish, |bytes, group| bytes[group + 100] ^= 1);
+    let store = open(&data);
+    assert!(store.view(&c).unwrap().is_none());
+    store.close().unwrap();
+    drop(store);
+    write(&segments(&data)[0], &before);
+    let report = repair(&data, &folder.path().join("repaired"));
+    assert!(report.findings.is_empty(), "{report:?}");
+    assert!(open(&folder.path().join("repaired")).view(&c).unwrap().is_none());
+
+    // It was whole, and is taken over; and then that is damaged.
+    let folder = tempfile::tempdir().unwrap();
+    let (data, before) = torn(folder.path(), publish, |_, _| {});
+    let store = open(&data);
+    assert!(store.view(&c).unwrap().is_some());
+    store.close().unwrap();
+    drop(store);
+    let [first, taken_over] = segments(&data).try_into().unwrap();
+    write(&first, &before);
+    let mut bytes = fs::read(&taken_over).unwrap();
+    let name = bytes.windows(13).position(|bytes| bytes == b"example.com/c").unwrap();
+    bytes[name] ^= 1;
+    write(&taken_over, &bytes);
+    let report = repair(&data, &folder.path().join("repaired"));
+    assert!(report.gaps.is_empty() && !report.findings.is_empty(), "{report:?}");
+    assert!(open(&folder.path().join("repaired")).view(&c).unwrap().is_some());
+}

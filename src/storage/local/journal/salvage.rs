@@ -3,6 +3,7 @@
 //! Nothing is taken for granted but a record's own digests: frames are looked for in groups that check, in groups that do not,
 //! and where a group's header is damaged. What comes out reads like a journal, with holes.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::layout::{ALIGNMENT, GroupHeader};
+use super::layout::{ALIGNMENT, GroupHeader, GroupKind};
 use super::segment::{self, Framed, GROUP_HEADER, SEGMENT_HEADER, SegmentFile, frames};
 use super::write::{State, Writer};
 use super::{End, Journal, JournalOptions, Segment, Table};
@@ -45,8 +46,15 @@ struct Search {
     found: BTreeMap<Position, Found>,
     /// What a later segment took over, or what was never acknowledged.
     taken_over: BTreeMap<Position, Found>,
-    unreadable: Vec<RecordHeader>,
-    damages: Vec<Damage>,
+    unreadable: BTreeMap<Position, RecordHeader>,
+    /// The same of those.
+    unreadable_before: BTreeMap<Position, RecordHeader>,
+    /// Where what counts is damaged: from one Position on and before another.
+    lost: Vec<Range<Position>>,
+    /// The Position that the next record has, as far as the segments up to here tell.
+    expected: Position,
+    /// By the Position from which on.
+    damages: Vec<(Position, Damage)>,
     newest: Position,
 }
 
@@ -62,7 +70,10 @@ impl Journal {
         let mut search = Search {
             found: BTreeMap::new(),
             taken_over: BTreeMap::new(),
-            unreadable: Vec::new(),
+            unreadable: BTreeMap::new(),
+            unreadable_before: BTreeMap::new(),
+            lost: Vec::new(),
+            expected: Position::START.next(),
             damages: Vec::new(),
             newest: Position::START,
         };
@@ -86,6 +97,8 @@ impl Journal {
             writer: Mutex::new(writer),
         };
         let headers = found.into_values().map(|found| found.header).collect();
+        let unreadable = unreadable.into_values().collect();
+        let damages = damages.into_iter().map(|(_, damage)| damage).collect();
         Ok(Salvaged { journal, headers, unreadable, damages, newest })
     }
 }
@@ -117,31 +130,63 @@ fn table(found: &BTreeMap<Position, Found>) -> Table {
 }
 
 impl Search {
-    /// Where what took over is damaged, what stood before serves, if it fits what stands around it.
+    /// Where what took over is damaged, what stood before serves, if it fits what stands around it. Elsewhere it was taken over,
+    /// or never counted.
     fn fill_up(&mut self) {
         for (position, found) in core::mem::take(&mut self.taken_over) {
-            let before = Position::new(position.get().saturating_sub(1));
-            let follows =
-                self.found.get(&before).is_some_and(|before| before.digest == found.header.previous);
+            if !self.is_lost(position) {
+                continue;
+            }
+            let follows = self.before(position).is_some_and(|before| before.digest == found.header.previous);
             let after = self.found.get(&position.next());
             let followed = after.is_none_or(|after| after.header.previous == found.digest);
             if follows && followed {
                 self.found.entry(position).or_insert(found);
             }
         }
+        for (position, header) in core::mem::take(&mut self.unreadable_before) {
+            let follows = self.before(position).is_none_or(|before| before.digest == header.previous);
+            if self.is_lost(position) && follows && !self.found.contains_key(&position) {
+                self.unreadable.entry(position).or_insert(header);
+            }
+        }
+    }
+
+    fn before(&self, position: Position) -> Option<&Found> {
+        self.found.get(&Position::new(position.get().saturating_sub(1)))
+    }
+
+    fn is_lost(&self, position: Position) -> bool {
+        self.lost.iter().any(|lost| lost.contains(&position))
+    }
+
+    /// What stands in earlier segments from there on does not count any more.
+    fn takes_over(&mut self, first: Position) {
+        self.taken_over.extend(self.found.split_off(&first));
+        self.unreadable_before.extend(self.unreadable.split_off(&first));
+        self.damages.retain(|(from, _)| *from < first);
+        for lost in &mut self.lost {
+            lost.end = lost.end.min(first);
+        }
+        self.lost.push(self.expected..first);
+        self.expected = first;
+        self.has_seen(Position::new(first.get().saturating_sub(1)));
     }
 
     fn segment(&mut self, file: &SegmentFile) {
-        self.taken_over.extend(self.found.split_off(&file.header.first));
-        self.has_seen(Position::new(file.header.first.get().saturating_sub(1)));
-        let mut offset = SEGMENT_HEADER;
+        self.takes_over(file.header.first);
+        let (mut offset, mut ended) = (SEGMENT_HEADER, false);
         while offset < file.length {
             let Ok(group) = file.group(offset) else {
                 self.damaged(file.corrupt(offset, "it cannot be read"));
+                self.lost_up_to(None);
                 return;
             };
             self.witness(file, offset);
             if let Some(group) = group {
+                let GroupHeader { kind, first, records, .. } = group.header;
+                ended = kind != GroupKind::Records;
+                self.goes_on(Position::new(first.get().saturating_add(records.into())));
                 self.frames(file.header.number, &file.name, offset + GROUP_HEADER, &group.body);
                 offset = group.end;
                 continue;
@@ -154,9 +199,25 @@ impl Search {
             if next.is_some() || body.iter().any(|byte| *byte != 0) {
                 self.damaged(file.corrupt_group(offset, "no valid group"));
                 self.frames(file.header.number, &file.name, start, &body);
+                let next = next.and_then(|next| file.group_header(next).ok().flatten());
+                self.lost_up_to(next.map(|(next, _)| next.first));
             }
             offset = end;
         }
+        if !ended && (file.length < file.header.size || file.header.is_rewritten()) {
+            // It was cut to what something ends, and that is gone.
+            self.lost_up_to(None);
+        }
+    }
+
+    fn goes_on(&mut self, next: Position) {
+        self.expected = self.expected.max(next);
+    }
+
+    /// What follows up to there is damaged; without a Position, all that follows in this segment.
+    fn lost_up_to(&mut self, next: Option<Position>) {
+        self.lost.push(self.expected..next.unwrap_or(Position::new(u64::MAX)));
+        self.goes_on(next.unwrap_or(self.expected));
     }
 
     /// What a group's header says of Positions, whatever became of its records: which it holds, or after which it was written.
@@ -169,7 +230,8 @@ impl Search {
     /// A segment whose header is damaged: what looks like a group may be one.
     fn without_header(&mut self, device: &dyn Device, number: u64, error: &StorageError) {
         let name = segment::name(number);
-        self.damages.push(Damage { repository: None, place: name.clone(), finding: error.to_string() });
+        let damage = Damage { repository: None, place: name.clone(), finding: error.to_string() };
+        self.damages.push((Position::START, damage));
         let Ok(bytes) = whole(device, &name) else { return };
         let mut offset = 0;
         for start in bytes.chunks(8) {
@@ -202,12 +264,14 @@ impl Search {
             // A later segment takes over from an earlier one: what stands there counts.
             self.found.insert(found.header.position, found);
         } else {
-            self.damages.push(Damage {
+            let position = found.header.position;
+            let damage = Damage {
                 repository: Some(found.header.repository.clone()),
                 place: format!("{name} at {}", found.offset),
-                finding: format!("the publication of position {} is damaged", found.header.position),
-            });
-            self.unreadable.push(found.header);
+                finding: format!("the publication of position {position} is damaged"),
+            };
+            self.damages.push((position, damage));
+            self.unreadable.insert(position, found.header);
         }
     }
 
@@ -222,7 +286,7 @@ impl Search {
         } else {
             (None, "journal".to_owned(), error.to_string())
         };
-        self.damages.push(Damage { repository, place, finding });
+        self.damages.push((self.expected, Damage { repository, place, finding }));
     }
 }
 
