@@ -313,6 +313,49 @@ fn the_journal_of_another_store_is_refused_and_neither_is_written_to() {
 }
 
 #[test]
+fn journals_that_went_different_ways_are_refused_and_neither_is_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let both =
+        |data: &str, second: &str| Store::open(path(data), options().with_second_journal(path(second)));
+    let publish = |store: &Store, names: &[&str]| {
+        for name in names {
+            Publisher::for_store(name, store).publish(store).unwrap();
+        }
+    };
+    let store = both("data", "second").unwrap();
+    publish(&store, &["example.com/base"]);
+    store.close().unwrap();
+    drop(store);
+    copy(&path("data"), &path("before"));
+    // The first alone.
+    let store = Store::open(path("data"), options()).unwrap();
+    publish(&store, &["example.com/first"]);
+    store.close().unwrap();
+    drop(store);
+    // The second in another store, killed once, so that its newest segment has a number that the first does not know.
+    let store = both("other", "second").unwrap();
+    publish(&store, &["example.com/second"]);
+    copy(&path("other"), &path("killed"));
+    copy(&path("second"), &path("killed-second"));
+    drop(store);
+    let store = both("killed", "killed-second").unwrap();
+    publish(&store, &["example.com/third", "example.com/fourth"]);
+    store.close().unwrap();
+    drop(store);
+    let folders = || ["data/journal", "killed-second"].map(|name| segments(&path(name)));
+    let before = folders();
+    for _ in 0..2 {
+        let refused = both("data", "killed-second").err();
+        assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
+        assert!(folders() == before);
+    }
+    // The one that was left behind catches up.
+    let store = both("before", "killed-second").unwrap();
+    assert_eq!(store.repositories().len(), 4);
+}
+
+#[test]
 fn two_stores_do_not_share_a_second_journal() {
     let kept = Kept::new();
     let store = kept.open().unwrap();

@@ -62,18 +62,25 @@ impl Journal {
         let known = known_stand(device, &glances, known, &end)?;
         // The last one known may have grown since, so it is read on from where the checkpoint saw its end.
         let resumed = known.len().saturating_sub(1);
-        let mut scan = Scan { end, segments: known, visit };
-        let mut stop = Stop::Clean;
-        let mut left = glances.iter().enumerate().skip(resumed).peekable();
-        while let Some((at, glance)) = left.next() {
-            let file = SegmentFile::open(device, glance.header.number)?;
-            if at >= scan.segments.len() {
-                scan.begin(&file)?;
-            }
-            stop = scan.read(&file, left.peek().map(|(_, next)| &next.header))?;
-        }
-        let last_number = glances.last().map_or(0, |glance| glance.header.number);
-        Ok(Scanned { end: scan.end, segments: scan.segments, last_number, stop })
+        Scan { end, segments: known, visit }.all(device, &glances, resumed)
+    }
+
+    /// The same from a segment on, which is taken to go on after what stands before it.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub(super) fn scan_from(
+        device: &dyn Device,
+        number: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<Scanned, StorageError> {
+        let mut glances = glance(device)?;
+        glances.retain(|glance| glance.header.number >= number);
+        let end = glances.first().map_or(End::START, |glance| {
+            let SegmentHeader { first, chain, confirms, .. } = glance.header;
+            End { position: Position::new(first.get().saturating_sub(1)), chain, confirms }
+        });
+        Scan { end, segments: Vec::new(), visit }.all(device, &glances, 0)
     }
 }
 
@@ -167,6 +174,26 @@ fn written_anew(
 }
 
 impl Scan<'_, '_> {
+    /// Reads all segments but so many, the last of those that are known among them.
+    fn all(
+        mut self,
+        device: &dyn Device,
+        glances: &[Glance],
+        resumed: usize,
+    ) -> Result<Scanned, StorageError> {
+        let mut stop = Stop::Clean;
+        let mut left = glances.iter().enumerate().skip(resumed).peekable();
+        while let Some((at, glance)) = left.next() {
+            let file = SegmentFile::open(device, glance.header.number)?;
+            if at >= self.segments.len() {
+                self.begin(&file)?;
+            }
+            stop = self.read(&file, left.peek().map(|(_, next)| &next.header))?;
+        }
+        let last_number = glances.last().map_or(0, |glance| glance.header.number);
+        Ok(Scanned { end: self.end, segments: self.segments, last_number, stop })
+    }
+
     fn begin(&mut self, file: &SegmentFile) -> Result<(), StorageError> {
         let header = &file.header;
         if !header.goes_on_after(self.end.position)
@@ -291,6 +318,14 @@ impl Scanned {
     /// How far the journal goes.
     pub(crate) fn end(&self) -> End {
         self.end
+    }
+
+    /// The same without the last group, if nothing proves that it was durable.
+    pub(super) fn confirmed(&self) -> End {
+        match &self.stop {
+            Stop::Unclean(Some(tail)) => tail.before,
+            Stop::Clean | Stop::Unclean(None) => self.end,
+        }
     }
 
     /// Makes the folder ready to be written to, and the journal from it.

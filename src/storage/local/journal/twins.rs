@@ -52,9 +52,15 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
         Ok(names)
     };
     let (ours, theirs) = (names(one)?, names(other)?);
-    of_one_journal(one, other, &ours, &theirs)?;
-    reserves(one, other)?;
+    let mut differing = BTreeSet::new();
     for name in ours.union(&theirs) {
+        if !(ours.contains(name) && theirs.contains(name) && same(one, other, name)?) {
+            differing.insert(name);
+        }
+    }
+    of_one_journal(one, other, (&ours, &theirs), &differing)?;
+    reserves(one, other)?;
+    for name in differing {
         let (here, there) = (ours.contains(name), theirs.contains(name));
         if here && there {
             segment(one, other, name, &mut healed)?;
