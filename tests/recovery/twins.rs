@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tufstore::{Options, StorageError, Store};
+use tufstore::{Options, Retention, StorageError, Store};
 use tufstore_testkit::{NOW, Publisher, copy, digest};
 
 use crate::long;
@@ -353,6 +354,57 @@ fn journals_that_went_different_ways_are_refused_and_neither_is_written_to() {
     // The one that was left behind catches up.
     let store = both("before", "killed-second").unwrap();
     assert_eq!(store.repositories().len(), 4);
+}
+
+#[test]
+fn of_two_states_of_a_segment_that_are_both_damaged_neither_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let journals = [path("data/journal"), path("second")];
+    let both = || Store::open(path("data"), options().with_second_journal(path("second")));
+    let store = both().unwrap();
+    let mut publisher = Publisher::for_store("example.com/big", &store);
+    for number in 0..20_u32 {
+        publisher.tag(&[("latest", digest(&number.to_string()))]);
+        publisher.publish(&store).unwrap();
+    }
+    for name in ["example.com/x", "example.com/y"] {
+        Publisher::for_store(name, &store).publish(&store).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    // The first is written anew, while the second is not there.
+    let store = Store::open(path("data"), options()).unwrap();
+    let retention = Retention::default().with_versions(1).with_age(Duration::ZERO).with_worth(0);
+    let later = NOW.after(Duration::from_hours(24 * 1_000));
+    assert!(store.collect(&retention, later, &mut |_| true).unwrap().freed_bytes > 0);
+    store.close().unwrap();
+    drop(store);
+    let sound = journals.clone().map(|folder| segments(&folder).remove(0).1);
+    let damaged = |number: usize, name: &str| {
+        let at = sound[number].windows(13).position(|bytes| bytes == name.as_bytes()).unwrap();
+        flipped(&sound[number], at + 900)
+    };
+    let put = |number: usize, bytes: &[u8]| {
+        write(&journals[number].join(format!("{:020}.segment", 1)), bytes);
+    };
+    put(0, &damaged(0, "example.com/x"));
+    put(1, &damaged(1, "example.com/y"));
+    let before = journals.clone().map(|folder| segments(&folder));
+    let refused = both().err();
+    assert!(matches!(refused, Some(StorageError::Corrupt { .. })), "{refused:?}");
+    assert!(journals.clone().map(|folder| segments(&folder)) == before);
+    // Either alone heals the other.
+    for whole in [0, 1] {
+        put(whole, &sound[whole]);
+        put(1 - whole, &damaged(1 - whole, "example.com/x"));
+        let store = both().unwrap();
+        assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
+        assert_eq!(store.repositories().len(), 3);
+        drop(store);
+        let [first, second] = journals.clone().map(|folder| segments(&folder));
+        assert!(first == second);
+    }
 }
 
 #[test]

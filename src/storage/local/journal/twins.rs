@@ -59,6 +59,14 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
         }
     }
     of_one_journal(one, other, (&ours, &theirs), &differing)?;
+    // Known before anything is written, too.
+    for number in differing.iter().filter_map(|name| segment::number(name)) {
+        if let (Some(ours), Some(theirs)) = (opened(one, number)?, opened(other, number)?)
+            && ours.digest != theirs.digest
+        {
+            is_better(one, other, &ours, &theirs)?;
+        }
+    }
     reserves(one, other)?;
     for name in differing {
         let (here, there) = (ours.contains(name), theirs.contains(name));
@@ -165,16 +173,48 @@ fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) ->
     };
     same_segment(&ours, &theirs)?;
     if ours.digest != theirs.digest {
-        // One of them was written anew, or again. What was dropped from it comes back where it is damaged: nothing else has
-        // what was kept.
-        let worth = |file: &SegmentFile| {
-            (sound_up_to(file), file.header.is_rewritten(), core::cmp::Reverse(file.length))
-        };
-        let (from, to) = if worth(&ours) >= worth(&theirs) { (one, other) } else { (other, one) };
+        let (from, to) = if is_better(one, other, &ours, &theirs)? { (one, other) } else { (other, one) };
         return copy(from, to, name).map(|()| healed.files += 1);
     }
     let pair = Pair { ours, theirs, one, other, name };
     pair.groups(healed)
+}
+
+/// Of two files of which one was written anew, or again, whether the first is what both are to be. What was dropped from the other
+/// comes back where that is damaged: nothing else has what was kept.
+///
+/// # Errors
+/// [`StorageError::Corrupt`] if both are damaged: either may hold what the other has lost.
+fn is_better(
+    one: &Copy<'_>,
+    other: &Copy<'_>,
+    ours: &SegmentFile,
+    theirs: &SegmentFile,
+) -> Result<bool, StorageError> {
+    let worth =
+        |file: &SegmentFile| (sound_up_to(file), file.header.is_rewritten(), core::cmp::Reverse(file.length));
+    let (our_worth, their_worth) = (worth(ours), worth(theirs));
+    if !is_followed(one, other, ours.header.number, our_worth.max(their_worth).0)? {
+        let finding =
+            "damaged in both journals, and written anew in one of them only: neither can heal the other";
+        return Err(ours.corrupt(0, finding));
+    }
+    Ok(our_worth >= their_worth)
+}
+
+/// Whether a segment that is sound up to there is so to its end, where another one takes over.
+fn is_followed(one: &Copy<'_>, other: &Copy<'_>, number: u64, sound: Position) -> Result<bool, StorageError> {
+    let last = Position::new(sound.get().saturating_sub(1));
+    let mut followed = sound == Position::new(u64::MAX);
+    for copy in [one, other] {
+        let names = copy.device.list().map_err(io_of(copy, "the journal"))?;
+        let next = names.iter().filter_map(|name| segment::number(name)).filter(|next| *next > number).min();
+        let next = next.map_or(Ok(None), |next| opened(copy, next))?;
+        followed |= next.is_some_and(|SegmentFile { header, .. }| {
+            header.goes_on_after(last.min(Position::new(header.first.get().saturating_sub(1))))
+        });
+    }
+    Ok(followed)
 }
 
 /// The file of the same name in another copy, given the header of the sound one in place: whoever has it open goes on with it,
