@@ -200,6 +200,29 @@ fn a_store_that_is_open_goes_on_while_files_of_either_copy_are_damaged_and_scrub
 }
 
 #[test]
+fn what_is_published_after_a_scrub_is_in_both_though_the_newest_segment_was_missing_in_one() {
+    for lost in [0, 1] {
+        let kept = Kept { folder: tempfile::tempdir().unwrap() };
+        let store = kept.open().unwrap();
+        Publisher::for_store("example.com/a", &store).publish(&store).unwrap();
+        let lost = &kept.journals()[lost];
+        remove(&lost.join(segments(lost).pop().unwrap().0));
+        assert_eq!(store.scrub(&mut |_| true).unwrap().unwrap().findings, []);
+        Publisher::for_store("example.com/b", &store).publish(&store).unwrap();
+        // The other disk is lost now.
+        copy(lost, &kept.path("left"));
+        let left = Store::open(kept.path("new"), options().with_second_journal(kept.path("left"))).unwrap();
+        assert_eq!(left.repositories().len(), 2);
+        store.close().unwrap();
+        drop(store);
+        let [first, second] = kept.journals().map(|folder| segments(&folder));
+        assert!(first == second);
+        let checked = kept.open().unwrap();
+        assert_eq!(checked.verify(&mut |_| {}).unwrap().findings, []);
+    }
+}
+
+#[test]
 fn a_header_that_is_damaged_in_the_one_comes_back_and_so_does_a_record_in_the_other() {
     let kept = Kept::new();
     let [first, second] = kept.journals();

@@ -156,8 +156,10 @@ impl LocalStorage {
         let _alone = self.compacting.lock();
         heal(self.journal.followed())?;
         // Nobody writes to the newest one meanwhile.
-        let _no_commits = self.journal.appender();
-        heal(self.journal.newest())
+        let mut writer = self.journal.appender();
+        let healed = heal(self.journal.newest());
+        writer.reopen(healed.is_ok());
+        healed
     }
 
     fn compare_index(

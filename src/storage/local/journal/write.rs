@@ -101,6 +101,15 @@ impl Appender<'_> {
         self.writer.state = State::Halted;
     }
 
+    /// Goes on in the file that has the name of the segment that is written to, which may be another one by now. Where that is
+    /// not known to be durable, the next commit makes a segment of its own.
+    pub(crate) fn reopen(&mut self, is_durable: bool) {
+        let Some(Active { segment, offset }) = self.writer.active.take() else { return };
+        let opened = SegmentFile::open(&*self.journal.device, segment.header.number);
+        let opened = opened.ok().filter(|opened| is_durable && opened.digest == segment.digest);
+        self.writer.active = opened.map(|segment| Active { segment, offset });
+    }
+
     /// How many bytes all records take by now.
     pub(crate) fn bytes(&self) -> u64 {
         self.writer.bytes
