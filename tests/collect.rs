@@ -264,8 +264,23 @@ fn readers_and_publishers_notice_nothing() {
     assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
 }
 
-#[test]
+/// Damages the one segment in which that name stands, so many bytes after where it stands first.
 #[expect(clippy::disallowed_methods, reason = "a file is damaged behind the store's back")]
+fn flip(data: &Path, name: &str, after: usize) {
+    let segments = fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let mut hit = 0;
+    for segment in segments.filter(|path| path.extension().is_some_and(|end| end == "segment")) {
+        let mut bytes = fs::read(&segment).unwrap();
+        if let Some(at) = bytes.windows(name.len()).position(|window| window == name.as_bytes()) {
+            *bytes.get_mut(at + after).unwrap() ^= 1;
+            fs::write(&segment, bytes).unwrap();
+            hit += 1;
+        }
+    }
+    assert_eq!(hit, 1);
+}
+
+#[test]
 fn a_damaged_repository_stops_no_collection_of_another_and_can_be_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -279,19 +294,8 @@ fn a_damaged_repository_stops_no_collection_of_another_and_can_be_deleted() {
     daily(&store, 20);
     store.close().unwrap();
     drop(store);
-    let segments = fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path());
-    let mut hit = 0;
-    for segment in segments.filter(|path| path.extension().is_some_and(|end| end == "segment")) {
-        let mut bytes = fs::read(&segment).unwrap();
-        let name = damaged.as_str().as_bytes();
-        // Some way behind its name in the record's header stands the record's payload.
-        if let Some(at) = bytes.windows(name.len()).position(|window| window == name) {
-            bytes[at + 900] ^= 1;
-            fs::write(&segment, bytes).unwrap();
-            hit += 1;
-        }
-    }
-    assert_eq!(hit, 1);
+    // Some way behind its name in the record's header stands the record's payload.
+    flip(&data, damaged.as_str(), 900);
     let store = Store::open(&data, options()).unwrap();
     assert!(matches!(store.view(&damaged), Err(StorageError::Corrupt { .. })));
     let collected = store.collect(&short(3).with_worth(0), day(100), &mut |_| true);
@@ -300,4 +304,30 @@ fn a_damaged_repository_stops_no_collection_of_another_and_can_be_deleted() {
     assert!(left.ends_with(&[18, 19, 20]) && left.len() < 8, "{left:?}");
     store.delete(&damaged, NOW).unwrap().unwrap();
     assert!(store.view(&damaged).unwrap().is_none());
+}
+
+#[test]
+fn a_damaged_header_in_the_newest_segment_stops_no_collection_of_those_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let store = Store::open(&data, options()).unwrap();
+    daily(&store, 20);
+    store.close().unwrap();
+    drop(store);
+    let store = Store::open(&data, options()).unwrap();
+    for name in ["example.com/damaged", "example.com/last"] {
+        Publisher::for_store(name, &store).publish(&store).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    flip(&data, "example.com/damaged", 0);
+    // Its checkpoint knows where everything stands, so it opens.
+    let store = Store::open(&data, options()).unwrap();
+    let before: usize = journal(&data).iter().map(Vec::len).sum();
+    let collected = store.collect(&short(3).with_worth(0), day(100), &mut |_| true);
+    assert!(matches!(collected, Err(StorageError::Corrupt { .. })), "{collected:?}");
+    let after: usize = journal(&data).iter().map(Vec::len).sum();
+    assert!(after < before, "{after} of {before}");
+    let left = versions(&store, "timestamp");
+    assert!(left.ends_with(&[18, 19, 20]) && left.len() < 8, "{left:?}");
 }

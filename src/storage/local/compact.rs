@@ -66,12 +66,19 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<u64, StorageError> {
         self.journal.settle_names()?;
-        if self.journal.should_rotate(may, part)? {
-            self.journal.appender().rotate()?;
+        let mut damaged = None;
+        match self.journal.should_rotate(may, part) {
+            Ok(true) => self.journal.appender().rotate()?,
+            Ok(false) => {}
+            Err(error @ StorageError::Corrupt { .. }) => {
+                tracing::warn!(%error, "the newest segment is left as it is");
+                damaged = Some(error);
+            }
+            Err(error) => return Err(error),
         }
         let mut left = self.journal.followed();
         let (all, mut done, mut freed) = (count(left.len()), 0, 0_u64);
-        let (mut without_room, mut damaged) = (None, None);
+        let mut without_room = None;
         while !left.is_empty() {
             let (mut again, before) = (Vec::new(), freed);
             for number in left {
