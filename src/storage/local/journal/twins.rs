@@ -365,30 +365,36 @@ impl Pair<'_> {
         })
     }
 
-    /// A group that is damaged in both, made whole from what is sound in each. Where it ends.
+    /// A group that is damaged in both, made whole from what is sound in each; or as much of it as is sound in either. Where it
+    /// ends, if it is whole.
     fn together(&self, offset: u64) -> Result<Option<u64>, StorageError> {
         let header = |file: &SegmentFile| file.group_header(offset).ok().flatten();
         let Some((header, _)) = header(&self.ours).or_else(|| header(&self.theirs)) else { return Ok(None) };
         let Some(end) = header.span().and_then(|span| offset.checked_add(span)) else { return Ok(None) };
         let start = offset + GROUP_HEADER;
         let body = |file: &SegmentFile| file.read(start, header.body).ok().flatten();
-        let (Some(ours), Some(theirs)) = (body(&self.ours), body(&self.theirs)) else { return Ok(None) };
-        let Some(merged) = merge(&ours, &theirs) else { return Ok(None) };
-        if *blake3::hash(&merged).as_bytes() != header.digest {
+        let (Some(our_body), Some(their_body)) = (body(&self.ours), body(&self.theirs)) else {
             return Ok(None);
-        }
+        };
+        let (mut ours, mut theirs) = (our_body.clone(), their_body.clone());
+        merge(&mut ours, &mut theirs);
+        let whole = ours == theirs && *blake3::hash(&ours).as_bytes() == header.digest;
         tracing::warn!(
             name = self.name,
             offset,
-            "a group of the journal that was damaged in both copies is healed"
+            whole,
+            "a group of the journal that was damaged in both copies is healed as far as it can be"
         );
         let (head, _) = header.encode(&self.ours.key);
-        for (file, copy) in [(&self.ours, self.one), (&self.theirs, self.other)] {
+        let all = [(&self.ours, self.one, our_body, ours), (&self.theirs, self.other, their_body, theirs)];
+        for (file, copy, before, body) in all {
             let writing = io_of(copy, self.name);
             file.file.write(offset, &head).map_err(&writing)?;
-            file.file.write(start, &merged).map_err(&writing)?;
+            if body != before {
+                file.file.write(start, &body).map_err(&writing)?;
+            }
         }
-        Ok(Some(end))
+        Ok(whole.then_some(end))
     }
 
     /// Where the next group stands in either.
@@ -443,19 +449,39 @@ fn readable(file: &SegmentFile, offset: u64) -> Option<segment::Group> {
     file.group(offset).ok().flatten()
 }
 
-/// Frame by frame, what is sound in either.
-fn merge(ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
-    let mut merged = Vec::with_capacity(ours.len());
-    while merged.len() < ours.len() {
-        let sound = [ours, theirs].into_iter().find_map(|body| {
-            let rest = body.get(merged.len()..)?;
-            let framed = frames(rest).next()?.ok()?;
-            let whole = *blake3::hash(framed.header).as_bytes() == framed.frame.header_digest
-                && *blake3::hash(framed.payload).as_bytes() == framed.frame.payload_digest;
-            let length = usize::try_from(FRAME).ok()? + framed.header.len() + framed.payload.len();
-            if whole { rest.get(..length) } else { None }
-        })?;
-        merged.extend(sound);
+/// Frame by frame, copies what is sound in the one only to the other, as far as it can be told where frames end.
+fn merge(ours: &mut [u8], theirs: &mut [u8]) {
+    let mut start = 0;
+    while start < ours.len() {
+        let (our_frame, their_frame) = (frame_at(ours, start), frame_at(theirs, start));
+        let length = match (our_frame, their_frame) {
+            (Some((length, true)), Some((_, true))) => length,
+            (Some((length, true)), _) => {
+                take_over(ours, theirs, start, length);
+                length
+            }
+            (_, Some((length, true))) => {
+                take_over(theirs, ours, start, length);
+                length
+            }
+            (Some((length, false)), Some((same, false))) if length == same => length,
+            _ => return,
+        };
+        start += length;
     }
-    Some(merged)
+}
+
+/// The length of the frame that begins there, and whether its header and payload are what it names.
+fn frame_at(body: &[u8], start: usize) -> Option<(usize, bool)> {
+    let framed = frames(body.get(start..)?).next()?.ok()?;
+    let sound = *blake3::hash(framed.header).as_bytes() == framed.frame.header_digest
+        && *blake3::hash(framed.payload).as_bytes() == framed.frame.payload_digest;
+    Some((usize::try_from(FRAME).ok()? + framed.header.len() + framed.payload.len(), sound))
+}
+
+fn take_over(from: &[u8], to: &mut [u8], start: usize, length: usize) {
+    let range = start..start.saturating_add(length);
+    if let (Some(from), Some(to)) = (from.get(range.clone()), to.get_mut(range)) {
+        to.copy_from_slice(from);
+    }
 }

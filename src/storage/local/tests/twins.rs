@@ -7,6 +7,7 @@ use super::{Author, SMALL, committed, damages, holds_exactly};
 use crate::storage::device::{Device as _, TwinDevice};
 use crate::storage::local::LocalStorage;
 use crate::storage::local::index::Behind;
+use crate::storage::local::journal::Journal;
 use crate::storage::local::journal::twins::{Copy, heal};
 use crate::storage::{Discard, Outcome, Record, RecordHeader, Storage, StorageError};
 use crate::terms::Position;
@@ -137,7 +138,7 @@ fn a_group_that_is_damaged_in_both_is_made_whole_record_by_record() {
         let needle = needle(record);
         content.windows(needle.len()).position(|window| window == needle).unwrap()
     };
-    let [first, third] = [&records[0], &records[2]].map(place);
+    let [first, second, third] = [&records[0], &records[1], &records[2]].map(place);
     let altered = [
         devices[0].altered(&name, |bytes| bytes[first] ^= 1),
         devices[1].altered(&name, |bytes| bytes[third] ^= 1),
@@ -147,7 +148,17 @@ fn a_group_that_is_damaged_in_both_is_made_whole_record_by_record() {
     assert_eq!(damages(&storage), []);
     drop(storage);
     assert_eq!(altered[0].content(&name), altered[1].content(&name));
-    // The same record in both is lost.
+    // The same record in both is lost, and no other.
+    let altered = [
+        devices[0].altered(&name, |bytes| [first, second].iter().for_each(|at| bytes[*at] ^= 1)),
+        devices[1].altered(&name, |bytes| [second, third].iter().for_each(|at| bytes[*at] ^= 1)),
+    ];
+    assert!(matches!(open(&altered[0], &altered[1]), Err(StorageError::Corrupt { .. })));
+    for device in &altered {
+        let salvaged = Journal::salvage(Arc::new(device.clone())).unwrap();
+        let whole: Vec<_> = salvaged.headers.iter().map(|header| header.position.get()).collect();
+        assert_eq!(whole, [1, 3, 4]);
+    }
     let altered = [0, 1].map(|number: usize| devices[number].altered(&name, |bytes| bytes[first] ^= 1));
     assert!(matches!(open(&altered[0], &altered[1]), Err(StorageError::Corrupt { .. })));
 }
