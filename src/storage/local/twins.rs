@@ -20,6 +20,11 @@ impl Twins {
         Ok(Self { first, second })
     }
 
+    #[cfg(test)]
+    pub(super) fn of(first: Arc<dyn Device>, second: Arc<dyn Device>) -> Self {
+        Self { first, second }
+    }
+
     /// Both as one, once they are the same.
     pub(super) fn device(&self) -> TwinDevice {
         TwinDevice::new(Arc::clone(&self.first), Arc::clone(&self.second))
@@ -57,9 +62,9 @@ impl Twins {
         }
     }
 
-    /// Heals a segment that nobody writes to meanwhile.
-    pub(super) fn heal_segment(&self, number: u64) -> Result<(), StorageError> {
+    /// Heals a segment that nobody writes to meanwhile, and that memory knows by the digest of its header.
+    pub(super) fn heal_segment(&self, number: u64, known: Option<[u8; 32]>) -> Result<(), StorageError> {
         let (first, second) = self.copies();
-        heal_segment(&first, &second, number)
+        heal_segment(&first, &second, number, known)
     }
 }

@@ -144,7 +144,7 @@ impl LocalStorage {
         let Some(twins) = &self.twins else { return Ok(()) };
         let mut heal = |numbers: Vec<u64>| {
             for number in numbers {
-                match twins.heal_segment(number) {
+                match twins.heal_segment(number, self.journal.header_of(number)) {
                     Err(StorageError::Corrupt { place, repository, finding }) => {
                         report(Damage { repository, place, finding: finding.to_owned() });
                     }

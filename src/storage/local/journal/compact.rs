@@ -44,6 +44,12 @@ impl Journal {
         table.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.end)
     }
 
+    /// BLAKE3 of the header of a segment's file, as memory knows it.
+    pub(crate) fn header_of(&self, number: u64) -> Option<[u8; 32]> {
+        let table = self.table.read();
+        table.segments.iter().find(|segment| segment.number == number).map(|segment| segment.header)
+    }
+
     /// The number of the segment after those, if there is one.
     pub(crate) fn newest(&self) -> Vec<u64> {
         self.table.read().segments.last().map(|segment| segment.number).into_iter().collect()

@@ -64,14 +64,14 @@ pub(crate) fn heal(one: &Copy<'_>, other: &Copy<'_>) -> Result<Healed, StorageEr
         if let (Some(ours), Some(theirs)) = (opened(one, number)?, opened(other, number)?)
             && ours.digest != theirs.digest
         {
-            is_better(one, other, &ours, &theirs)?;
+            is_better(one, other, &ours, &theirs, None)?;
         }
     }
     reserves(one, other)?;
     for name in differing {
         let (here, there) = (ours.contains(name), theirs.contains(name));
         if here && there {
-            segment(one, other, name, &mut healed)?;
+            segment(one, other, name, None, &mut healed)?;
         } else {
             let (from, to) = if here { (one, other) } else { (other, one) };
             copy(from, to, name)?;
@@ -98,16 +98,22 @@ fn reserves(one: &Copy<'_>, other: &Copy<'_>) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// The same for one segment, which nobody writes to meanwhile.
+/// The same for one segment, which nobody writes to meanwhile. `known` is BLAKE3 of the header of the file that memory has the
+/// places of, if it has any: that one is not replaced by another, whatever became of it.
 ///
 /// # Errors
 /// As [`heal`].
-pub(crate) fn heal_segment(one: &Copy<'_>, other: &Copy<'_>, number: u64) -> Result<(), StorageError> {
+pub(crate) fn heal_segment(
+    one: &Copy<'_>,
+    other: &Copy<'_>,
+    number: u64,
+    known: Option<[u8; 32]>,
+) -> Result<(), StorageError> {
     let name = segment::name(number);
     let missing =
         |copy: &Copy<'_>| copy.device.open(&name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     match (missing(one), missing(other)) {
-        (false, false) => segment(one, other, &name, &mut Healed::default()),
+        (false, false) => segment(one, other, &name, known, &mut Healed::default()),
         (false, true) => copy(one, other, &name),
         (true, false) => copy(other, one, &name),
         // It is found where it is read.
@@ -156,7 +162,13 @@ fn ranges(
     Ok(())
 }
 
-fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) -> Result<(), StorageError> {
+fn segment(
+    one: &Copy<'_>,
+    other: &Copy<'_>,
+    name: &str,
+    known: Option<[u8; 32]>,
+    healed: &mut Healed,
+) -> Result<(), StorageError> {
     let Some(number) = segment::number(name) else { return Ok(()) };
     if same(one, other, name)? {
         return Ok(());
@@ -173,7 +185,8 @@ fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) ->
     };
     same_segment(&ours, &theirs)?;
     if ours.digest != theirs.digest {
-        let (from, to) = if is_better(one, other, &ours, &theirs)? { (one, other) } else { (other, one) };
+        let (from, to) =
+            if is_better(one, other, &ours, &theirs, known)? { (one, other) } else { (other, one) };
         return copy(from, to, name).map(|()| healed.files += 1);
     }
     let pair = Pair { ours, theirs, one, other, name };
@@ -184,19 +197,23 @@ fn segment(one: &Copy<'_>, other: &Copy<'_>, name: &str, healed: &mut Healed) ->
 /// comes back where that is damaged: nothing else has what was kept.
 ///
 /// # Errors
-/// [`StorageError::Corrupt`] if both are damaged: either may hold what the other has lost.
+/// [`StorageError::Corrupt`] if both are damaged, as either may hold what the other has lost; or if the one that is known is.
 fn is_better(
     one: &Copy<'_>,
     other: &Copy<'_>,
     ours: &SegmentFile,
     theirs: &SegmentFile,
+    known: Option<[u8; 32]>,
 ) -> Result<bool, StorageError> {
-    let worth =
-        |file: &SegmentFile| (sound_up_to(file), file.header.is_rewritten(), core::cmp::Reverse(file.length));
+    let worth = |file: &SegmentFile| {
+        let sound =
+            if known.is_none_or(|known| known == file.digest) { sound_up_to(file) } else { Position::START };
+        (sound, file.header.is_rewritten(), core::cmp::Reverse(file.length))
+    };
     let (our_worth, their_worth) = (worth(ours), worth(theirs));
     if !is_followed(one, other, ours.header.number, our_worth.max(their_worth).0)? {
         let finding =
-            "damaged in both journals, and written anew in one of them only: neither can heal the other";
+            "not the same file in both journals, and neither is one that may take the other's place";
         return Err(ours.corrupt(0, finding));
     }
     Ok(our_worth >= their_worth)

@@ -9,6 +9,7 @@ use crate::storage::local::LocalStorage;
 use crate::storage::local::index::Behind;
 use crate::storage::local::journal::Journal;
 use crate::storage::local::journal::twins::{Copy, heal};
+use crate::storage::local::twins::Twins;
 use crate::storage::{Discard, Outcome, Record, RecordHeader, Storage, StorageError};
 use crate::terms::Position;
 
@@ -220,4 +221,43 @@ fn a_disk_that_fails_while_a_segment_is_written_anew_leaves_one_state_of_it_or_a
         }
     }
     assert!(halted > 0 && went_on > 10, "{halted} {went_on}");
+}
+
+#[test]
+fn a_scrub_of_a_store_that_takes_no_more_breaks_no_reading() {
+    let may = |header: &RecordHeader| match header.repository.as_str() {
+        "gone" => Discard::all(header),
+        _ => Discard { documents: Vec::new(), attachment: false },
+    };
+    let mut halted = 0;
+    for which in [0, 1] {
+        for operation in 1.. {
+            let case = format!("disk {which}, operation {operation}");
+            let devices = [CrashDevice::new(), CrashDevice::new()];
+            let mut storage = open(&devices[0], &devices[1]).unwrap();
+            let [first, second] = devices.clone().map(Arc::new);
+            storage.twins = Some(Twins::of(first, second));
+            let mut author = Author::default();
+            let mut kept = Vec::new();
+            for round in 0..4 {
+                committed(&storage, author.publish("gone", 900 + round));
+                let commit = author.publish("a", 300);
+                kept.push((committed(&storage, commit.clone()), commit.record));
+            }
+            devices[which].set_fault(operation, Fault::Error);
+            let compacted = storage.compact(&may, 100, &mut |_, _| true);
+            if !devices[which].met_fault() {
+                compacted.unwrap();
+                break;
+            }
+            halted += u32::from(!storage.journal.takes_writes());
+            for _ in 0..2 {
+                assert_eq!(damages(&storage), [], "{case}");
+                for (position, record) in &kept {
+                    assert!(super::same(&storage.record(*position).unwrap(), record), "{case}: {position}");
+                }
+            }
+        }
+    }
+    assert!(halted > 0);
 }
