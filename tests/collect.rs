@@ -3,13 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use tufstore::storage::device::{Device, DeviceFile};
 use tufstore::terms::{RepositoryName, RoleName, UnixTime};
 use tufstore::{CollectReport, Options, Retention, Stage, StorageError, Store};
+use tufstore_testkit::device::CrashDevice;
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest, observe};
 
 const NAME: &str = "example.com/app";
@@ -330,4 +335,130 @@ fn a_damaged_header_in_the_newest_segment_stops_no_collection_of_those_before() 
     assert!(after < before, "{after} of {before}");
     let left = versions(&store, "timestamp");
     assert!(left.ends_with(&[18, 19, 20]) && left.len() < 8, "{left:?}");
+}
+
+/// A range of a file.
+type Place = (String, Range<u64>);
+
+/// A disk of which some places cannot be read.
+#[derive(Clone, Default)]
+struct Worn {
+    disk: CrashDevice,
+    unreadable: Arc<Mutex<Vec<Place>>>,
+}
+
+struct WornFile {
+    name: String,
+    file: Box<dyn DeviceFile>,
+    disk: Worn,
+}
+
+impl Worn {
+    /// Wears out the place where that stands, so many bytes after.
+    fn wear(&self, needle: &str, after: u64) {
+        for name in self.disk.list().unwrap().into_iter().filter(|name| name.ends_with(".segment")) {
+            let file = self.disk.open(&name).unwrap();
+            let mut bytes = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+            file.read(0, &mut bytes).unwrap();
+            if let Some(at) = bytes.windows(needle.len()).position(|window| window == needle.as_bytes()) {
+                let at = u64::try_from(at).unwrap() + after;
+                self.unreadable.lock().unwrap().push((name, at..at + 8));
+                return;
+            }
+        }
+        unreachable!("{needle} is nowhere");
+    }
+}
+
+impl Device for Worn {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DeviceFile>> {
+        self.disk.create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DeviceFile>> {
+        let file = self.disk.open(name)?;
+        Ok(Box::new(WornFile { name: name.to_owned(), file, disk: self.clone() }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.unreadable.lock().unwrap().retain(|(name, _)| name != to);
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        self.disk.sync_folder()
+    }
+}
+
+impl DeviceFile for WornFile {
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let end = offset + u64::try_from(buffer.len()).unwrap();
+        let unreadable = self.disk.unreadable.lock().unwrap();
+        let hit = |(name, range): &Place| *name == self.name && range.start < end && offset < range.end;
+        if unreadable.iter().any(hit) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.file.read(offset, buffer)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write(offset, bytes)
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.file.set_length(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+#[test]
+fn what_the_disk_cannot_read_stops_no_collection_of_the_rest_no_scrub_and_no_deletion() {
+    let damaged: RepositoryName = "example.com/damaged".parse().unwrap();
+    let device = Worn::default();
+    let open = || Store::open_on(Arc::new(device.clone()), options()).unwrap();
+    for name in ["example.com/damaged", NAME, "example.com/last"] {
+        // Each in a segment of its own.
+        let store = open();
+        if name == NAME {
+            daily(&store, 20);
+        } else {
+            Publisher::for_store(name, &store).publish(&store).unwrap();
+        }
+        store.close().unwrap();
+    }
+    let store = open();
+    // In a payload, some way behind the name in the header; and in a header of the newest segment.
+    device.wear(damaged.as_str(), 900);
+    device.wear("example.com/last", 0);
+    let unread = |error: &StorageError| matches!(error, StorageError::Io { .. });
+    assert!(store.view(&damaged).is_err_and(|error| unread(&error)));
+    let found = store.scrub(&mut |_| true).unwrap().unwrap().findings;
+    assert!(found.len() >= 2, "{found:?}");
+    let collected = store.collect(&short(3).with_worth(0), day(100), &mut |_| true);
+    assert!(collected.as_ref().is_err_and(unread), "{collected:?}");
+    let left = versions(&store, "timestamp");
+    assert!(left.ends_with(&[18, 19, 20]) && left.len() < 8, "{left:?}");
+    store.delete(&damaged, NOW).unwrap().unwrap();
+    assert!(store.view(&damaged).unwrap().is_none());
+    // What is left of it cannot be read to be written anew.
+    let collected = store.collect(&short(3).with_worth(0), day(100), &mut |_| true);
+    assert!(collected.as_ref().is_err_and(unread), "{collected:?}");
+    // A scrub tells of it still, and of nothing else.
+    let found = store.scrub(&mut |_| true).unwrap().unwrap().findings;
+    assert!(found.iter().all(|finding| finding.place.contains("segment")), "{found:?}");
 }

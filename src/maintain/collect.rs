@@ -106,14 +106,21 @@ pub(crate) fn collect(
             match of_repository(loader, repository, retention, now) {
                 Ok(of_repository) => dropped.extend(of_repository),
                 // All of it is kept, and the others are collected.
-                Err(error @ StorageError::Corrupt { .. }) => {
+                Err(error) if error.is_of_damage() => {
                     tracing::warn!(%error, %repository, "nothing of it is collected: it is damaged");
                     damaged.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        dropped.extend(of_settings(storage)?);
+        match of_settings(storage) {
+            Ok(of_settings) => dropped.extend(of_settings),
+            Err(error) if error.is_of_damage() => {
+                tracing::warn!(%error, "no settings are collected: they are damaged");
+                damaged.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
         dropped.sort_unstable();
         report.documents = count(dropped.len());
     }

@@ -2,7 +2,6 @@
 
 use super::stage::stage_deletion;
 use super::{DeleteError, Publisher, Receipt, base, commit, install};
-use crate::storage::StorageError;
 use crate::terms::{Note, RepositoryName, UnixTime};
 
 /// Ends the life of `repository`, whatever its newest publication is. `None` if it does not live.
@@ -18,7 +17,7 @@ pub(crate) fn delete(
             Ok(base) => (base.incarnation(), base.revision()),
             // What cannot be read can be deleted all the same. Otherwise it is the catalog that says what lives, as it does to
             // whoever looks: the storage knows of a commit a moment earlier.
-            Err(error @ StorageError::Corrupt { .. }) => {
+            Err(error) if error.is_of_damage() => {
                 let head = publisher.loader.storage.head(repository).filter(|head| !head.deleted);
                 let Some(head) = head else { return Err(error.into()) };
                 (head.incarnation, head.revision)

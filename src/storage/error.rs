@@ -89,6 +89,11 @@ impl StorageError {
         matches!(self, Self::Io { source, .. } if full(source.kind()))
     }
 
+    /// Whether it is what a damaged disk answers to whoever reads: other bytes than were written, or none.
+    pub(crate) fn is_of_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Io { .. })
+    }
+
     /// Damage at an offset of a file.
     pub(crate) fn corrupt(file: &str, offset: u64, finding: &'static str) -> Self {
         Self::Corrupt { place: format!("{file} at {offset}"), repository: None, finding }

@@ -70,7 +70,7 @@ impl LocalStorage {
         match self.journal.should_rotate(may, part) {
             Ok(true) => self.journal.appender().rotate()?,
             Ok(false) => {}
-            Err(error @ StorageError::Corrupt { .. }) => {
+            Err(error) if error.is_of_damage() => {
                 tracing::warn!(%error, "the newest segment is left as it is");
                 damaged = Some(error);
             }
@@ -95,7 +95,7 @@ impl LocalStorage {
                         again.push(number);
                         without_room = Some(error);
                     }
-                    Err(error @ StorageError::Corrupt { .. }) => {
+                    Err(error) if error.is_of_damage() && !self.journal.is_readable(number) => {
                         tracing::warn!(%error, "a segment is left as it is");
                         damaged.get_or_insert(error);
                         done += 1;

@@ -38,6 +38,20 @@ impl Journal {
         all.iter().map(|segment| segment.number).collect()
     }
 
+    /// Whether all of a segment can be read and checks, and the header of the one after it.
+    pub(crate) fn is_readable(&self, number: u64) -> bool {
+        let read = |(known, next): (Segment, u64)| {
+            let file = SegmentFile::open(&*self.device, number)?;
+            let mut offset = SEGMENT_HEADER;
+            while offset < known.end {
+                let Some(group) = file.group(offset)? else { return Ok(false) };
+                offset = group.end;
+            }
+            SegmentFile::open(&*self.device, next).map(|_| file.digest == known.header)
+        };
+        self.with_next(number).is_none_or(|known| read(known).is_ok_and(|readable: bool| readable))
+    }
+
     /// How many bytes of a segment count; none of one that is not there.
     pub(crate) fn bytes_of(&self, number: u64) -> u64 {
         let table = self.table.read();

@@ -331,7 +331,7 @@ impl Pair<'_> {
                         healed.groups += 1;
                         end
                     }
-                    None => match self.next(offset)? {
+                    None => match self.next(offset) {
                         Some(next) => next,
                         None => break,
                     },
@@ -415,14 +415,13 @@ impl Pair<'_> {
     }
 
     /// Where the next group stands in either.
-    fn next(&self, offset: u64) -> Result<Option<u64>, StorageError> {
-        let first = Position::START;
-        let ours = self.ours.next_group(offset + ALIGNMENT, first)?;
-        let theirs = self.theirs.next_group(offset + ALIGNMENT, first)?;
-        Ok(match (ours, theirs) {
+    fn next(&self, offset: u64) -> Option<u64> {
+        // What cannot be read holds none that could be told.
+        let next = |file: &SegmentFile| file.next_group(offset + ALIGNMENT, Position::START).ok().flatten();
+        match (next(&self.ours), next(&self.theirs)) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
-        })
+        }
     }
 
     /// The one that was sealed or followed is shorter, and was so last.

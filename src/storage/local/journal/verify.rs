@@ -1,5 +1,3 @@
-use std::io;
-
 use super::layout::ALIGNMENT;
 use super::segment::{Framed, GROUP_HEADER, Group, SEGMENT_HEADER, SegmentFile, frames};
 use super::{End, Journal, Segment, StoredRecord};
@@ -28,12 +26,7 @@ struct Walk<'a> {
 
 impl Journal {
     /// Reads all records of `segments`, which end at `end`, and checks all that can be checked. `false` if it was stopped.
-    pub(crate) fn verify(
-        &self,
-        end: End,
-        segments: &[Segment],
-        check: &mut dyn Check,
-    ) -> Result<bool, StorageError> {
+    pub(crate) fn verify(&self, end: End, segments: &[Segment], check: &mut dyn Check) -> bool {
         let mut walk = Walk {
             check,
             position: Position::START,
@@ -44,11 +37,11 @@ impl Journal {
         };
         for known in segments {
             match self.as_it_is(known) {
-                Ok((file, segment)) => walk.segment(&file, &segment)?,
-                Err(error) => walk.lost(error)?,
+                Ok((file, segment)) => walk.segment(&file, &segment),
+                Err(error) => walk.lost(error),
             }
             if walk.stopped {
-                return Ok(false);
+                return false;
             }
         }
         if walk.chain.is_some_and(|chain| chain != end.chain) || walk.position != end.position {
@@ -58,7 +51,7 @@ impl Journal {
                 "its newest record is not the one that memory holds",
             ));
         }
-        Ok(true)
+        true
     }
 }
 
@@ -83,7 +76,7 @@ impl Journal {
 }
 
 impl Walk<'_> {
-    fn segment(&mut self, file: &SegmentFile, segment: &Segment) -> Result<(), StorageError> {
+    fn segment(&mut self, file: &SegmentFile, segment: &Segment) {
         let header = &file.header;
         if file.digest != segment.header
             || header.first != segment.first
@@ -98,12 +91,15 @@ impl Walk<'_> {
         let mut places = segment.records.iter();
         let mut offset = SEGMENT_HEADER;
         while offset < segment.end && !self.stopped {
-            let Some(group) = file.group(offset)? else {
-                self.say(file.corrupt_group(offset, "no valid group"));
-                let next = file.next_group(offset + ALIGNMENT, Position::START)?;
-                offset = next.unwrap_or(segment.end);
-                (self.chain, self.confirms) = (None, None);
-                continue;
+            let none = || file.corrupt_group(offset, "no valid group");
+            let group = match file.group(offset).and_then(|group| group.ok_or_else(none)) {
+                Ok(group) => group,
+                Err(error) => {
+                    self.say(error);
+                    offset = next_group(file, segment, offset);
+                    (self.chain, self.confirms) = (None, None);
+                    continue;
+                }
             };
             if self.confirms.is_some_and(|confirms| confirms != group.header.confirms) {
                 self.say(file.corrupt(offset, "a group that does not confirm the one before it"));
@@ -112,10 +108,13 @@ impl Walk<'_> {
             self.group(file, offset, &group, &mut places);
             offset = group.end;
         }
-        if let Some(original) = file.original_check(segment.end)? {
-            self.confirms = Some(original);
+        match file.original_check(segment.end) {
+            Ok(original) => self.confirms = original.or(self.confirms),
+            Err(error) => {
+                self.say(error);
+                self.confirms = None;
+            }
         }
-        Ok(())
     }
 
     fn group(
@@ -172,24 +171,29 @@ impl Walk<'_> {
     fn say(&mut self, error: StorageError) {
         let damage = if let StorageError::Corrupt { place, repository, finding } = error {
             Damage { repository, place, finding: finding.to_owned() }
+        } else if let StorageError::Io { doing, source } = error {
+            Damage { repository: None, place: doing, finding: source.to_string() }
         } else {
             Damage { repository: None, place: "journal".to_owned(), finding: error.to_string() }
         };
         self.check.damage(damage);
     }
 
-    /// A segment that cannot be opened is damage if it is not there or not one, and otherwise the end.
-    fn lost(&mut self, error: StorageError) -> Result<(), StorageError> {
+    /// A segment that cannot be opened.
+    fn lost(&mut self, error: StorageError) {
         (self.chain, self.confirms) = (None, None);
-        if let StorageError::Io { doing, source } = &error {
-            if source.kind() != io::ErrorKind::NotFound {
-                return Err(error);
-            }
-            let finding = "a segment is missing".to_owned();
-            self.check.damage(Damage { repository: None, place: doing.clone(), finding });
-        } else {
-            self.say(error);
-        }
-        Ok(())
+        self.say(error);
     }
+}
+
+/// Where the next group stands after one that cannot be read; where all that follows cannot be looked through, the next that
+/// memory knows of.
+fn next_group(file: &SegmentFile, segment: &Segment, offset: u64) -> u64 {
+    let known = || {
+        let groups = segment.records.iter().filter_map(|place| place.checked_sub(GROUP_HEADER));
+        let is_group = |at: &u64| *at > offset && matches!(file.group_header(*at), Ok(Some(_)));
+        groups.into_iter().find(is_group)
+    };
+    let next = file.next_group(offset + ALIGNMENT, Position::START).unwrap_or_else(|_| known());
+    next.unwrap_or(segment.end)
 }
