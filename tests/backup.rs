@@ -10,7 +10,7 @@ use std::thread;
 use tufstore::terms::{Position, RepositoryName, RoleName, UnixTime, Version};
 use tufstore::{
     BackupError, BackupReport, ChangeKind, CompleteSet, InvalidBackup, Lost, MirrorError, Options, Restore,
-    RestoreError, RestoreReport, Since, Store, Upload,
+    RestoreError, RestoreReport, Since, StorageError, Store, Upload,
 };
 use tufstore_testkit::{Forge, NOW, Publisher, SeededOnlineKeys, copy, digest, observe};
 
@@ -304,8 +304,14 @@ fn after_a_loss_the_store_goes_on_above_all_that_was_seen() {
     }
     let newest = old.position();
     old.close().unwrap();
-    let since = Since::Lost(Lost { old: Some(path("data")), ..Lost::default() });
-    let report = restore(&[&full], &path("restored"), since).unwrap();
+    let since = || Since::Lost(Lost { old: Some(path("data")), ..Lost::default() });
+    // Not while somebody has it.
+    let refused = restore(&[&full], &path("restored"), since());
+    assert!(matches!(refused, Err(RestoreError::Storage(StorageError::InUse { .. }))), "{refused:?}");
+    assert!(!path("restored").exists());
+    drop(old);
+    let report = restore(&[&full], &path("restored"), since()).unwrap();
+    let old = open(&path("data"));
     let new = open(&path("restored"));
     sound(&new);
 
@@ -400,7 +406,8 @@ fn a_mirrored_repository_goes_on_as_it_was_and_the_feed_tells() {
     let path = |name: &str| folder.path().join(name);
     let (store, _) = filled(&path("data"));
     backup(&store, &path("full"), None);
-    let since = Since::Lost(Lost { old: Some(path("data")), ..Lost::default() });
+    copy(&path("data"), &path("old"));
+    let since = Since::Lost(Lost { old: Some(path("old")), ..Lost::default() });
     let report = restore(&[&path("full")], &path("restored"), since).unwrap();
     let row = report.repositories.iter().find(|row| row.repository == name("mirrored")).unwrap();
     assert!(!row.signed && row.publish_above.is_empty(), "{row:?}");
@@ -491,10 +498,11 @@ fn what_nobody_can_read_any_more_may_have_raised_every_version_and_an_earlier_li
     let before = |role: &RoleName| version(&store, &name("app"), role).get();
     let roles = [RoleName::Timestamp, RoleName::Snapshot];
     store.close().unwrap();
+    copy(&path("data"), &path("old"));
     let targets_above = |report: &RestoreReport| report.repositories[0].publish_above.clone();
 
     // Nothing was lost: one above, and nobody has to publish.
-    let since = Since::Lost(Lost { old: Some(path("data")), ..Lost::default() });
+    let since = Since::Lost(Lost { old: Some(path("old")), ..Lost::default() });
     let report = restore(&[&path("full")], &path("nothing"), since).unwrap();
     assert_eq!((report.unreadable, targets_above(&report)), (0, Vec::new()));
     for role in &roles {
@@ -502,7 +510,7 @@ fn what_nobody_can_read_any_more_may_have_raised_every_version_and_an_earlier_li
     }
     // Seven records, of whatever repository.
     let end = store.position();
-    for (to, old) in [("seven", None), ("seven of old", Some(path("data")))] {
+    for (to, old) in [("seven", None), ("seven of old", Some(path("old")))] {
         let position = Some(Position::new(end.get() + 7));
         let since = Since::Lost(Lost { old, position, version: None });
         let report = restore(&[&path("full")], &path(to), since).unwrap();
@@ -513,7 +521,15 @@ fn what_nobody_can_read_any_more_may_have_raised_every_version_and_an_earlier_li
         let above = Version::new(before(&RoleName::Targets) + 7).unwrap();
         assert_eq!(targets_above(&report), [(RoleName::Targets, above)]);
     }
-    for (position, version) in [(u64::MAX, None), (50, Version::new(u64::MAX))] {
+    let end_of_versions = Version::new((1 << 53) - 1);
+    let positions = u64::try_from(i64::MAX).unwrap();
+    for (position, version) in [
+        (u64::MAX, None),
+        (50, Version::new(u64::MAX)),
+        (50, end_of_versions),
+        (positions, None),
+        (positions - 5, None),
+    ] {
         let since = Since::Lost(Lost { old: None, position: Some(Position::new(position)), version });
         let refused = restore(&[&path("full")], &path("never"), since);
         assert!(matches!(refused, Err(RestoreError::Beyond)), "{refused:?}");

@@ -98,7 +98,7 @@ pub enum RestoreError {
     #[error("no backup is given")]
     NoBackup,
     /// There would be no room to go on.
-    #[error("a position or version above {} leaves no room to go on above it", i64::MAX)]
+    #[error("a position above {}, or a version above {HIGHEST}, leaves no room to go on above it", i64::MAX)]
     Beyond,
     /// Clients may have seen anything.
     #[error("neither the old store nor its last position is known, so nothing says what to go on above")]
@@ -116,6 +116,8 @@ pub enum RestoreError {
     Storage(#[from] StorageError),
 }
 
+/// No version is signed above this: they end at 2^53 - 1, and half of them is left to go on with.
+const HIGHEST: u64 = 1 << 52;
 /// About how many bytes are written at once.
 const STEP: usize = 4 << 20;
 /// And how many records.
@@ -277,13 +279,13 @@ impl Known {
     fn goes_on_after(&mut self, since: &Since, end: Position) -> Result<Position, RestoreError> {
         let Since::Lost(lost) = since else { return Ok(end) };
         let above = self.newest.max(lost.position.unwrap_or(Position::START)).max(end);
-        let beyond = |number: u64| i64::try_from(number).is_err();
-        if beyond(above.get()) || lost.version.is_some_and(|version| beyond(version.get())) {
-            return Err(RestoreError::Beyond);
-        }
         let read = self.read.range(end.next()..=above.max(end.next())).count();
         let all = above.get().saturating_sub(end.get());
         self.unreadable = all.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        let raised = lost.version.map_or(self.unreadable, Version::get);
+        if i64::try_from(above.get()).is_err() || raised > HIGHEST {
+            return Err(RestoreError::Beyond);
+        }
         Ok(above)
     }
 
@@ -337,11 +339,14 @@ fn end_lives(building: &Building, known: &Known) -> Result<Vec<RepositoryName>, 
             Some(head) => end(building, repository, Some(head), head.incarnation, *time)?,
             None => {}
         }
+        let lived = living.is_some();
         let head = storage.head(repository);
-        if head.as_ref().is_none_or(|head| head.incarnation < *incarnation) {
+        let later = head.as_ref().is_none_or(|head| head.incarnation < *incarnation);
+        if later {
             end(building, repository, head.as_ref(), *incarnation, *time)?;
         }
-        if !ended {
+        // Of what the backups know to be deleted, the record that says so may be one that cannot be read in the old store.
+        if !ended && (lived || later) {
             gone.push(repository.clone());
         }
     }

@@ -224,6 +224,21 @@ fn nothing_is_written_where_something_is() {
 }
 
 #[test]
+fn a_store_that_is_in_use_is_not_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, to) = (store(folder.path()), folder.path().join("repaired"));
+    let held = open(&data);
+    let before = tufstore_testkit::files(&data);
+    let asked = Repair { from: data.clone(), to: to.clone(), ..Repair::default() };
+    let refused = Store::repair(&asked, &mut |_| {});
+    assert!(matches!(refused, Err(StorageError::InUse { .. })), "{refused:?}");
+    assert!(!to.exists());
+    assert_eq!(tufstore_testkit::files(&data), before);
+    drop(held);
+    repair(&data, &to);
+}
+
+#[test]
 fn a_repair_that_was_cut_short_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let data = store(folder.path());
@@ -479,4 +494,27 @@ fn a_publication_of_a_torn_group_does_not_come_back_unless_what_took_over_is_dam
     let report = repair(&data, &folder.path().join("repaired"));
     assert!(report.gaps.is_empty() && !report.findings.is_empty(), "{report:?}");
     assert!(open(&folder.path().join("repaired")).view(&c).unwrap().is_some());
+}
+
+#[test]
+fn what_the_backup_knows_to_be_deleted_is_not_gone_with_the_old_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let deleted: RepositoryName = "example.com/a".parse().unwrap();
+    let store = open(&path("data"));
+    Publisher::for_store(deleted.as_str(), &store).publish(&store).unwrap();
+    store.delete(&deleted, NOW).unwrap();
+    store.backup(path("full"), None, &[], &mut |_| {}).unwrap();
+    store.close().unwrap();
+    drop(store);
+    remove(&path("data/journal/checkpoint"));
+    let segment = segments(&path("data")).remove(0);
+    let mut bytes = fs::read(&segment).unwrap();
+    let group = groups(&bytes)[1];
+    let name = bytes[group..].windows(13).position(|bytes| bytes == b"example.com/a").unwrap();
+    bytes[group + name] ^= 1;
+    write(&segment, &bytes);
+    let report = restore(&path("full"), &path("data"), &path("restored"));
+    assert!(report.gone.is_empty(), "{report:?}");
+    assert!(open(&path("restored")).view(&deleted).unwrap().is_none());
 }

@@ -38,6 +38,32 @@ impl FolderLock {
     }
 }
 
+impl FolderLock {
+    /// Keeps a store from opening a folder that is only read. The file is not made and not changed; where there is none, or none
+    /// that can be locked, nobody is kept away.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] if somebody has it.
+    pub(super) fn look(path: &Path) -> Result<Option<Self>, StorageError> {
+        let opened = OpenOptions::new().read(true).open(path);
+        let locked =
+            opened.map_err(TryLockError::Error).and_then(|file| file.try_lock_shared().map(|()| file));
+        match locked {
+            Ok(file) => Ok(Some(Self { file })),
+            Err(TryLockError::WouldBlock) => {
+                let holder = OpenOptions::new().read(true).open(path).ok().map(|mut file| holder(&mut file));
+                Err(StorageError::InUse { holder: holder.unwrap_or_else(|| ANYBODY.to_owned()) })
+            }
+            Err(TryLockError::Error(error)) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(%error, path = %path.display(), "whether somebody has the store open is not known");
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
 impl Drop for FolderLock {
     fn drop(&mut self) {
         // Closing the file is not enough: a child process that is being started at this moment has a copy of it until it
@@ -53,6 +79,8 @@ fn program() -> String {
     Path::new(&path).file_name().unwrap_or(&path).to_string_lossy().into_owned()
 }
 
+const ANYBODY: &str = "another process";
+
 /// What the file says. It may be empty if the holder has only just come.
 fn holder(file: &mut File) -> String {
     const LONGEST: u64 = 300;
@@ -63,6 +91,6 @@ fn holder(file: &mut File) -> String {
     }
     match text.trim().split_once(' ') {
         Some((id, program)) => format!("{program} (process {id})"),
-        None => "another process".to_owned(),
+        None => ANYBODY.to_owned(),
     }
 }

@@ -12,6 +12,7 @@ use crate::storage::local::checkpoint::Checkpoint;
 use crate::storage::local::delta::{Reader, Recent, alone, numbers};
 use crate::storage::local::index::{self, Reached};
 use crate::storage::local::journal::{Form, Journal, Raw, Salvaged, encode_payload};
+use crate::storage::local::lock::FolderLock;
 use crate::storage::local::{LocalOptions, LocalStorage, catch_up};
 use crate::storage::{Commit, Damage, Head, Outcome, RecordHeader, Storage, StorageError, StoredDocument};
 use crate::terms::{Incarnation, Position, RecordName, RepositoryName, UnixTime};
@@ -20,6 +21,8 @@ use crate::terms::{Incarnation, Position, RecordName, RepositoryName, UnixTime};
 pub(crate) struct Salvage {
     journal: Journal,
     recent: Recent,
+    /// Nobody may open the store meanwhile.
+    _lock: Option<FolderLock>,
     /// Of every record that can be read, in order.
     pub(crate) headers: Vec<RecordHeader>,
     /// The headers of records of which the rest is damaged.
@@ -58,6 +61,7 @@ impl Salvage {
         if !journal.is_dir() {
             return Err(failed(io::ErrorKind::NotFound.into()));
         }
+        let lock = FolderLock::look(&folder.join("lock"))?;
         let device = Arc::new(FileDevice::open(journal).map_err(failed)?);
         // A witness of what there was, if it can be read.
         let checkpoint = Checkpoint::look(&*device).ok().flatten();
@@ -80,7 +84,7 @@ impl Salvage {
             }
         }
         let recent = Recent::new(LocalOptions::default().recent);
-        Ok(Self { journal, recent, headers, unreadable, damages, newest, heads })
+        Ok(Self { journal, recent, _lock: lock, headers, unreadable, damages, newest, heads })
     }
 
     /// One of the records.
@@ -171,7 +175,7 @@ impl Building {
     /// Reads what there is in another store's folder, and changes nothing there.
     ///
     /// # Errors
-    /// [`StorageError`] if its journal cannot be listed, or was written by a newer release.
+    /// [`StorageError::InUse`] if it is open; otherwise if its journal cannot be listed, or was written by a newer release.
     pub(crate) fn salvage(&self, folder: &Path) -> Result<Salvage, StorageError> {
         let beside = self.beside.0.join("seen");
         let salvage = Salvage::of(folder, &beside);
