@@ -64,6 +64,18 @@ fn a_server_keeps_its_journal_twice_and_its_anchor_elsewhere() {
 }
 
 #[test]
+fn the_root_of_a_file_system_is_a_folder_for_a_second_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, second) = (folder.path().join("data"), folder.path().join("second"));
+    fs::create_dir_all(second.join("lost+found")).unwrap();
+    let more = ["--no-tls", "--second-journal", text(&second)];
+    let server = Server::start(&data, &more);
+    assert!(server.stop().success());
+    let server = Server::start(&data, &more);
+    assert!(server.stop().success());
+}
+
+#[test]
 fn with_the_whole_folder_lost_no_new_master_key_is_made_in_silence() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| text(&folder.path().join(name)).to_owned();

@@ -1,6 +1,6 @@
 //! What the server signs with, and what opens it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -195,13 +195,20 @@ fn second_holds_any(settings: &Settings) -> Result<bool, SecretsError> {
     settings.second_journal.as_deref().map_or(Ok(false), holds_any)
 }
 
-/// Whether something was written to a journal ever: another master key would not open what sealed keys it holds.
+/// Whether something was written to a journal ever: another master key would not open what sealed keys it holds. Whatever else
+/// lies there, as in the root of a file system, is no journal's.
 fn holds_any(folder: &Path) -> Result<bool, SecretsError> {
-    match fs::read_dir(folder) {
-        Ok(mut files) => Ok(files.next().is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(SecretsError::Io { doing: format!("looking into {}", folder.display()), source }),
+    let failed = |source| SecretsError::Io { doing: format!("looking into {}", folder.display()), source };
+    let files = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        files => files.map_err(failed)?,
+    };
+    for file in files {
+        if Path::new(&file.map_err(failed)?.file_name()).extension() == Some(OsStr::new("segment")) {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 fn read_passphrase(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
