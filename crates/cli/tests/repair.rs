@@ -40,6 +40,21 @@ fn a_damaged_store_is_refused_and_what_can_be_read_of_it_is_saved_and_served() {
     assert_eq!(scrubbed.code, 1, "{scrubbed:?}");
     assert!(scrubbed.stdout.contains("tufstore repair"), "{scrubbed:?}");
 
+    // A file that the disk cannot read costs itself.
+    fs::create_dir(format!("{data}/tls")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", format!("{data}/tls/key")).unwrap();
+    write(&Path::new(&data).join("tls/certificate"), b"of the server");
+    let without = path("without");
+    let repair = run(&["repair", &data, "--to", &without, "--output", "json"]);
+    assert_eq!(repair.code, 1, "{repair:?}");
+    let unread = &repair.json()["findings"][0];
+    assert!(unread["place"] == "tls/key" && unread["repository"].is_null(), "{unread}");
+    assert!(
+        Path::new(&without).join("tls/certificate").exists() && Path::new(&without).join("master").exists()
+    );
+    assert!(!Path::new(&without).join("tls/key").exists());
+    fs::remove_dir_all(format!("{data}/tls")).unwrap();
+
     let repair = run(&["repair", &data, "--to", &repaired, "--output", "json"]);
     assert_eq!(repair.code, 1, "{repair:?}");
     let report = repair.json();

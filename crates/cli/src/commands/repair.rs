@@ -1,7 +1,7 @@
 //! What can be saved of a damaged store.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use serde::Serialize;
 use tufstore::terms::{Position, RepositoryName};
@@ -44,9 +44,9 @@ const BESIDE: [&str; 2] = ["master", "tls"];
 /// `tufstore repair`
 pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure> {
     let bar = output::bar("repairing", 0);
-    let mut files = Vec::new();
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
     for name in BESIDE {
-        read(&args.folder, name.to_owned(), &mut files)?;
+        read(&args.folder, name.to_owned(), &mut files, &mut unread);
     }
     let (from, to, position_above) = (args.folder.clone(), args.to.clone(), args.position_above);
     let repair = tufstore::Repair { from, to, files, position_above };
@@ -66,7 +66,8 @@ pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure>
     let verified = verified.map_err(Failure::storage("verifying the new store"))?;
     store::close(&repaired)?;
     let rows = |findings: Vec<Finding>| findings.into_iter().map(FindingRow::from).collect::<Vec<_>>();
-    let (findings, verified) = (rows(findings), rows(verified.findings));
+    let findings = unread.into_iter().chain(rows(findings)).collect::<Vec<_>>();
+    let verified = rows(verified.findings);
     let repositories = u64::try_from(repaired.repository_count()).unwrap_or(u64::MAX);
     let whole = findings.is_empty() && verified.is_empty() && gaps.is_empty();
     let lost = findings.len() + verified.len() + gaps.len();
@@ -95,19 +96,31 @@ impl Repaired {
     }
 }
 
-/// Reads a file, or all in a folder, if it is there.
-fn read(folder: &Path, name: String, along: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+/// Reads a file, or all in a folder, if it is there. The store is saved without what cannot be read.
+fn read(folder: &Path, name: String, along: &mut Vec<(String, Vec<u8>)>, unread: &mut Vec<FindingRow>) {
     let path = folder.join(&name);
-    let doing = || format!("reading {}", path.display());
-    if path.is_dir() {
-        for entry in fs::read_dir(&path).map_err(Failure::file(doing()))? {
-            let entry = entry.map_err(Failure::file(doing()))?.file_name();
-            let Some(entry) = entry.to_str() else { continue };
-            read(folder, format!("{name}/{entry}"), along)?;
+    let mut failed = |error: io::Error| {
+        let finding = format!("it cannot be read, and is not in the new store: {error}");
+        unread.push(FindingRow { repository: None, place: name.clone(), finding });
+    };
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => failed(error),
+        Ok(found) if found.is_dir() => {
+            match fs::read_dir(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+                Err(error) => failed(error),
+                Ok(entries) => {
+                    let names = entries.iter().map(fs::DirEntry::file_name);
+                    for entry in names.filter_map(|entry| entry.into_string().ok()) {
+                        read(folder, format!("{name}/{entry}"), along, unread);
+                    }
+                }
+            }
         }
-    } else if path.is_file() {
-        let bytes = fs::read(&path).map_err(Failure::file(doing()))?;
-        along.push((name, bytes));
+        Ok(found) if !found.is_file() => {}
+        Ok(_) => match fs::read(&path) {
+            Ok(bytes) => along.push((name, bytes)),
+            Err(error) => failed(error),
+        },
     }
-    Ok(())
 }
