@@ -205,6 +205,11 @@ impl Server {
         self.service.store.clone()
     }
 
+    /// Who may do what in it.
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.service.directory)
+    }
+
     /// Answers one request of the Notary v1 API, wherever it came from: to embed the API in a stack of one's own, which
     /// then has to bound connections, headers and times itself.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {

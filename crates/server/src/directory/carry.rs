@@ -10,7 +10,7 @@ use super::order::{Done, Order, OrderRefused, Password, To, UserKind};
 use super::{Actor, Directory};
 use crate::access::{
     Access, ApplicationId, Assignee, Assignment, AssignmentId, Change, Grant, Identity, Kind, Limit, Name,
-    ObjectId, PasswordHash, Permissions, Role, Scope, Secret, hash,
+    ObjectId, PasswordHash, Permissions, Role, Scope, Secret, TokenId, hash,
 };
 
 impl Directory {
@@ -39,7 +39,9 @@ impl Directory {
         now: UnixTime,
     ) -> Result<Done, OrderRefused> {
         let by = Actor::of(identity, &self.access());
-        self.carry_out_if(order, &by, now, |access, change| may(access, identity, change, now))
+        // Before a password is hashed for whoever may not have it set, and again when nothing changes any more meanwhile.
+        may(&self.access(), identity, &order, now)?;
+        self.carry_out_if(order, &by, now, |access, order| may(access, identity, order, now))
     }
 
     fn carry_out_if(
@@ -47,15 +49,13 @@ impl Directory {
         order: Order,
         by: &Actor,
         now: UnixTime,
-        may: impl Fn(&Access, &Change) -> Result<(), OrderRefused>,
+        may: impl Fn(&Access, &Order) -> Result<(), OrderRefused>,
     ) -> Result<Done, OrderRefused> {
         let hashed = Hashed::of(order)?;
         let _changing = self.changing.lock();
         let access = self.access();
+        may(&access, &hashed.order)?;
         let (changes, done) = hashed.resolve(&access, now)?;
-        for change in &changes {
-            may(&access, change)?;
-        }
         if !changes.is_empty() {
             self.change_alone(changes, by, now)?;
         }
@@ -159,14 +159,18 @@ impl Hashed {
                 new_token(&mut done, name, grant, lifetime, now)
             }
             Order::RevokeToken { token } => {
-                let by_id = token.parse().ok().filter(|id| access.token(id).is_some());
-                let by_name = || access.token_named(&token.parse().ok()?).map(|(id, _)| id.clone());
-                let id = by_id.or_else(by_name).ok_or(OrderRefused::NoToken { text: token.clone() })?;
+                let id = token_of(access, &token).ok_or(OrderRefused::NoToken { text: token })?;
                 Change::RevokeToken { id }
             }
         };
         Ok((vec![change], done))
     }
+}
+
+/// The token of that name or id.
+pub(super) fn token_of(access: &Access, text: &str) -> Option<TokenId> {
+    let by_id = text.parse().ok().filter(|id| access.token(id).is_some());
+    by_id.or_else(|| access.token_named(&text.parse().ok()?).map(|(id, _)| id.clone()))
 }
 
 /// What a service principal's first token is called.

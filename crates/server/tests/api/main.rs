@@ -29,3 +29,4 @@ mod notary_storage;
 mod notary_validation;
 mod racing;
 mod tokens;
+mod users;

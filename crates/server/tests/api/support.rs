@@ -1,5 +1,6 @@
 //! A server that is asked in process, and what authors send to it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -22,7 +23,8 @@ pub(crate) const NAME: &str = "reg.example.com/app";
 pub(crate) struct Api {
     pub(crate) server: Server,
     later: Arc<AtomicI64>,
-    _folder: TempDir,
+    settings: Settings,
+    folder: TempDir,
 }
 
 /// What was answered.
@@ -69,10 +71,26 @@ impl Api {
         settings.listen = ([127, 0, 0, 1], 0).into();
         settings.tls = Tls::Off;
         change(&mut settings);
-        let later = Arc::new(AtomicI64::new(0));
+        Self::start(settings, Arc::default(), folder).await
+    }
+
+    async fn start(settings: Settings, later: Arc<AtomicI64>, folder: TempDir) -> Self {
         let clock = Arc::clone(&later);
         let clock = Clock::new(move || UnixTime::from_seconds(NOW.seconds() + clock.load(Ordering::Relaxed)));
-        Self { server: Server::start(settings, clock).await.unwrap(), later, _folder: folder }
+        Self { server: Server::start(settings.clone(), clock).await.unwrap(), later, settings, folder }
+    }
+
+    /// Another server on the same folder, after this one ended.
+    pub(crate) async fn again(self) -> Self {
+        let Self { server, later, settings, folder } = self;
+        server.store().close().unwrap();
+        drop(server);
+        Self::start(settings, later, folder).await
+    }
+
+    /// The store's folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.settings.data
     }
 
     pub(crate) fn store(&self) -> Store {

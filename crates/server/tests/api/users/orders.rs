@@ -1,0 +1,140 @@
+//! Who may have which order carried out.
+
+use serde_json::{Value, json};
+
+use super::super::support::NAME;
+use super::{OWNER, PASSWORD, SIGNER, Staffed, is_denied};
+
+fn assign(role: &str, scope: &str, to: &str) -> Value {
+    json!({ "order": "assign-role", "role": role, "scope": scope, "to": { "principal": to } })
+}
+
+fn unassign(role: &str, scope: &str, from: &str) -> Value {
+    json!({ "order": "unassign-role", "role": role, "scope": scope, "from": { "principal": from } })
+}
+
+fn token(name: &str, of: &str) -> Value {
+    json!({ "order": "create-token", "name": name, "of": of, "lifetime": 3600 })
+}
+
+fn own_token(name: &str, scope: &str) -> Value {
+    let limit = json!({ scope: ["registries/pull/read"] });
+    json!({ "order": "create-token", "name": name, "limit": limit, "lifetime": 3600 })
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_the_same_of_what_is_there_and_of_what_is_not() {
+    let staffed = Staffed::new().await;
+    staffed.add("zoe", "Owner", "reg.example.com/team/");
+    staffed.order(token("olgas", "olga"));
+    staffed.order(own_token("of-app", NAME));
+    staffed.order(json!({ "order": "add-group", "group": "crew" }));
+    for asks in [SIGNER, ("zoe", PASSWORD)] {
+        let before = staffed.api.store().position();
+        for (there, missing) in [
+            (assign("Owner", "*", "olga"), assign("Owner", "*", "nobody")),
+            (unassign("Owner", "*", "olga"), unassign("Owner", "*", "nobody")),
+            (unassign("AcrPull", "*", "olga"), unassign("AcrImageSigner", "*", "sam")),
+            (token("x", "olga"), token("x", "nobody")),
+            (
+                json!({ "order": "revoke-token", "token": "olgas" }),
+                json!({ "order": "revoke-token", "token": "no" }),
+            ),
+            (
+                json!({ "order": "revoke-token", "token": "of-app" }),
+                json!({ "order": "revoke-token", "token": "no" }),
+            ),
+            (
+                json!({ "order": "set-password", "principal": "olga", "password": "short" }),
+                json!({ "order": "set-password", "principal": "nobody", "password": "long enough" }),
+            ),
+            (
+                json!({ "order": "remove-principal", "principal": "olga" }),
+                json!({ "order": "remove-principal", "principal": "nobody" }),
+            ),
+            (
+                json!({ "order": "disable", "principal": "olga" }),
+                json!({ "order": "disable", "principal": "nobody" }),
+            ),
+            (
+                json!({ "order": "add-user", "name": "olga", "password": PASSWORD }),
+                json!({ "order": "add-user", "name": "nobody", "password": PASSWORD }),
+            ),
+            (
+                json!({ "order": "add-member", "group": "crew", "principal": "olga" }),
+                json!({ "order": "add-member", "group": "none", "principal": "nobody" }),
+            ),
+        ] {
+            let [there, missing] =
+                [staffed.ask_for(asks, there.clone()).await, staffed.ask_for(asks, missing).await];
+            is_denied(&there);
+            assert_eq!(there.json(), missing.json(), "{asks:?}");
+        }
+        assert_eq!(staffed.api.store().position(), before);
+    }
+    // What is held already, to whoever may assign there, is no change.
+    let again = staffed.ask_for(OWNER, assign("Owner", "*", "olga")).await;
+    assert_eq!((again.status, again.json()), (200, json!({ "changed": false })));
+}
+
+#[tokio::test]
+async fn an_owner_of_a_prefix_gives_roles_and_tokens_there_and_nowhere_else() {
+    let staffed = Staffed::new().await;
+    staffed.add("zoe", "Owner", "reg.example.com/team/");
+    staffed.add("uma", "AcrPull", "reg.example.com/team/");
+    let zoe = ("zoe", PASSWORD);
+    for scope in ["reg.example.com/team/", "reg.example.com/team/sub/", "reg.example.com/team/app"] {
+        assert_eq!(staffed.ask_for(zoe, assign("AcrPush", scope, "uma")).await.json()["changed"], true);
+        assert_eq!(staffed.ask_for(zoe, unassign("AcrPush", scope, "uma")).await.json()["changed"], true);
+        let name = format!("token-{}", scope.len());
+        assert_eq!(staffed.ask_for(zoe, own_token(&name, scope)).await.status, 200);
+        let revoke = json!({ "order": "revoke-token", "token": name });
+        assert_eq!(staffed.ask_for(zoe, revoke).await.status, 200);
+    }
+    let before = staffed.api.store().position();
+    for scope in ["*", "reg.example.com", "reg.example.com/teams/", NAME, "reg.example.com/", "other/team/"] {
+        is_denied(&staffed.ask_for(zoe, assign("AcrPull", scope, "uma")).await);
+        is_denied(&staffed.ask_for(zoe, unassign("AcrPull", scope, "uma")).await);
+        is_denied(&staffed.ask_for(zoe, own_token("x", scope)).await);
+    }
+    let wide = json!({ "reg.example.com/team/": ["registries/pull/read"], "reg.example.com/a": ["registries/pull/read"] });
+    let wide = json!({ "order": "create-token", "name": "wide", "limit": wide, "lifetime": 60 });
+    is_denied(&staffed.ask_for(zoe, wide).await);
+    for order in [
+        json!({ "order": "define-role", "role": "all", "permissions": ["registries/sign/write"] }),
+        json!({ "order": "add-service", "names": ["robot"], "lifetime": 60 }),
+        json!({ "order": "rename", "from": "uma", "to": "una" }),
+        json!({ "order": "enable", "principal": "uma" }),
+        token("of-uma", "uma"),
+    ] {
+        is_denied(&staffed.ask_for(zoe, order).await);
+    }
+    assert_eq!(staffed.api.store().position(), before);
+    let unknown = staffed.ask_for(zoe, assign("AcrPull", "reg.example.com/team/", "nobody")).await;
+    assert_eq!(unknown.code(), (400, "INVALID_PARAMETERS".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_ones_own_is_ones_own_by_password_alone() {
+    let staffed = Staffed::new().await;
+    let made = staffed.ask_for(SIGNER, token("laptop", "SAM")).await;
+    assert_eq!(made.status, 200);
+    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    let by_token = ("sam", secret.as_str());
+    // Whoever finds the token cannot make it last.
+    for order in [
+        token("more", "sam"),
+        json!({ "order": "revoke-token", "token": "laptop" }),
+        json!({ "order": "set-password", "principal": "sam", "password": "another one" }),
+    ] {
+        is_denied(&staffed.ask_for(by_token, order).await);
+    }
+    let id = made.json()["token"].clone();
+    let revoked = staffed.ask_for(SIGNER, json!({ "order": "revoke-token", "token": id })).await;
+    assert_eq!(revoked.json(), json!({ "changed": true }));
+    assert_eq!(staffed.ask_for(by_token, token("x", "sam")).await.status, 401);
+    let set = json!({ "order": "set-password", "principal": "sam", "password": "another one" });
+    assert_eq!(staffed.ask_for(SIGNER, set).await.status, 200);
+    assert_eq!(staffed.ask_for(SIGNER, token("x", "sam")).await.status, 401);
+    assert_eq!(staffed.ask_for(("sam", "another one"), token("x", "sam")).await.status, 200);
+}
