@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use tufstore::terms::UnixTime;
 use zeroize::Zeroizing;
 
@@ -184,7 +185,7 @@ impl UserKind {
 }
 
 /// A password as somebody chose it. Never shown, wiped when it is dropped.
-#[derive(Clone, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Password(pub(super) Zeroizing<String>);
 
@@ -192,6 +193,14 @@ impl Password {
     /// That one.
     pub fn new(text: Zeroizing<String>) -> Self {
         Self(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Password {
+    /// What is wrong is said without what was given, which may be a password all the same: a number, say.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from).map_err(|_| D::Error::custom("a password is a text"))?;
+        Ok(Self(Zeroizing::new(text)))
     }
 }
 

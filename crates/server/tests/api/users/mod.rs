@@ -1,5 +1,6 @@
 //! Who may do what, where the server has users of its own.
 
+mod names;
 mod orders;
 
 use axum::body::Body;
