@@ -89,8 +89,10 @@ impl Logins {
                 {
                     return Ok(Some(identity.clone()));
                 }
+                // Names are the same in any case.
+                let named = self.seal(&[name.to_ascii_lowercase().as_bytes()]);
                 let tried = self.by_address.check_key(&neighbourhood(from)).is_ok()
-                    && self.by_name.check_key(&self.seal(&[name.as_bytes()])).is_ok();
+                    && self.by_name.check_key(&named).is_ok();
                 if !tried {
                     return Err(LoginError::TooMany);
                 }
@@ -122,5 +124,42 @@ impl Logins {
 impl std::fmt::Debug for Logins {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::settings::ServerLimits;
+
+    /// Whether another try is let through to the slow hash.
+    async fn is_tried(logins: &Logins, name: &str, from: IpAddr) -> bool {
+        let workers = Workers::new(&ServerLimits::default());
+        let login = Login::Named { name: name.to_owned(), secret: Zeroizing::new("wrong".to_owned()) };
+        let now = UnixTime::from_seconds(0);
+        let refused = logins.identify(&workers, &Access::default(), login, from, now).await.unwrap_err();
+        refused == LoginError::Wrong
+    }
+
+    #[tokio::test]
+    async fn tries_are_counted_by_name_in_any_case_and_by_address_in_its_neighbourhood() {
+        let logins = Logins::new();
+        for try_ in 0..30_u8 {
+            let name = if try_ % 2 == 0 { "sam" } else { "SAM" };
+            assert!(is_tried(&logins, name, [10, 0, 0, try_].into()).await, "{try_}");
+        }
+        assert!(!is_tried(&logins, "Sam", [10, 0, 1, 1].into()).await);
+        assert!(is_tried(&logins, "olga", [10, 0, 1, 2].into()).await);
+        for try_ in 0..30_u16 {
+            let from = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, try_);
+            assert!(is_tried(&logins, &format!("n{try_}"), from.into()).await, "{try_}");
+        }
+        let [same, other] = [0, 1].map(|network| Ipv6Addr::new(0x2001, 0xdb8, 0, network, 9, 9, 9, 9));
+        assert!(!is_tried(&logins, "new", same.into()).await);
+        assert!(is_tried(&logins, "newer", other.into()).await);
     }
 }
