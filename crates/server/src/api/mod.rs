@@ -29,12 +29,13 @@ use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use tufstore::terms::RepositoryName;
 
+use access::Admitted;
 use error::Asked;
 pub(crate) use error::WireError;
 use route::{Operation, Route};
 
+use crate::access::Registry;
 use crate::auth::Needed;
-use crate::directory::Actor;
 use crate::metrics;
 use crate::service::Service;
 
@@ -96,8 +97,8 @@ async fn dispatch(
                     WireError::no_route()
                 });
             }
-            let by = access::permit(service, request.headers(), Some((&repository, &operation)))?;
-            of_repository(service, repository, operation, by, request).await
+            let admitted = access::permit(service, request.headers(), Some((&repository, &operation)))?;
+            of_repository(service, repository, operation, admitted, request).await
         }
         Route::Ping => {
             access::permit(service, request.headers(), None).map(drop)?;
@@ -139,14 +140,19 @@ async fn of_repository(
     service: &Service,
     repository: RepositoryName,
     operation: Operation,
-    by: Option<Actor>,
+    admitted: Admitted,
     request: Request<Body>,
 ) -> Result<Response<Body>, WireError> {
     let is_shown = match &operation {
         // They say by themselves what they find.
         Operation::Publish | Operation::Delete | Operation::Feed | Operation::Impossible => true,
-        Operation::Current(_) | Operation::Past(..) | Operation::Key(_) | Operation::RotateKey(_) => {
-            service.directory.shows(repository.as_str())
+        Operation::Current(_) | Operation::Past(..) => service.directory.shows(repository.as_str()),
+        // Whoever asks for a key is about to publish: of an answer of 400 clients print the reason.
+        Operation::Key(_) | Operation::RotateKey(_) => {
+            if !service.directory.shows(repository.as_str()) {
+                return Err(WireError::not_enabled(Registry::of(&repository).as_str()));
+            }
+            true
         }
     };
     if !is_shown {
@@ -156,8 +162,8 @@ async fn of_repository(
         Operation::Current(role) => metadata::current(service, &repository, &role).await,
         Operation::Past(role, which) => metadata::past(service, repository, role, which).await,
         Operation::Impossible => Err(WireError::not_found()),
-        Operation::Publish => publish::publish(service, repository, by, request).await,
-        Operation::Delete => publish::delete(service, repository, by).await,
+        Operation::Publish => publish::publish(service, repository, admitted, request).await,
+        Operation::Delete => publish::delete(service, repository, admitted, request.headers()).await,
         Operation::Key(role) => keys::online_key(service, repository, role).await,
         Operation::RotateKey(role) => keys::pending_key(service, repository, role).await,
         Operation::Feed => feed::feed(service, Some(repository), request.uri().query()).await,

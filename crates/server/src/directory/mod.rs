@@ -41,9 +41,14 @@ pub struct Directory {
     in_force: RwLock<InForce>,
     /// Held by whoever changes it.
     changing: Mutex<()>,
-    /// Held shared while something is published, and by whoever takes the right to from a whole registry: so nothing that began
-    /// before lands after.
+    /// Held shared while something is published or deleted, and by whoever takes the right to from a whole registry, or from
+    /// everybody: so nothing that began before lands after.
     publishing: RwLock<()>,
+    /// Held from when content trust is disabled until all is deleted, and by whoever enables it: what is published after that is
+    /// not deleted with the rest. Taken before `changing`.
+    policies: Mutex<()>,
+    /// Held by whoever has a repository begin anew. Taken before `publishing`.
+    resetting: Mutex<()>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +89,7 @@ pub enum ChangeError {
     Settings(#[from] SettingsError),
 }
 
-/// As long as there is one, the registry that it was given for takes what is signed.
+/// As long as there is one, nobody's right to publish is taken from all of a registry.
 #[derive(Debug)]
 pub(crate) struct Publishing<'a>(#[expect(dead_code, reason = "it is held")] RwLockReadGuard<'a, ()>);
 
@@ -113,6 +118,8 @@ impl Directory {
             in_force: RwLock::new(in_force),
             changing: Mutex::new(()),
             publishing: RwLock::new(()),
+            policies: Mutex::new(()),
+            resetting: Mutex::new(()),
         })
     }
 
@@ -133,8 +140,13 @@ impl Directory {
 
     /// Holds off whoever wants to disable content trust there; `None` if it is.
     pub(crate) fn publishing(&self, repository: &RepositoryName) -> Option<Publishing<'_>> {
-        let held = self.publishing.read();
-        self.shows(repository.as_str()).then_some(Publishing(held))
+        let held = self.hold();
+        self.shows(repository.as_str()).then_some(held)
+    }
+
+    /// The same whether or not it is.
+    pub(crate) fn hold(&self) -> Publishing<'_> {
+        Publishing(self.publishing.read())
     }
 
     /// Makes all of these changes, or none. When this returns `Ok`, they are on disk and in force.
@@ -163,7 +175,10 @@ impl Directory {
             changes.iter().try_fold(access, |access, change| access.apply(change.clone(), &self.rules, now))
         };
         let mut next = apply((*access).clone(), &changes)?;
-        if access.is_open() && !next.is_open() {
+        let is_first = access.is_open() && !next.is_open();
+        // What anybody publishes until now is there to be seen, and nothing of anybody's comes after.
+        let _alone = is_first.then(|| self.publishing.write());
+        if is_first {
             // From now on a new registry is what the operator says; those that hold something stay as they are.
             let enabling = self.enabling(&access);
             next = apply(next, &enabling)?;

@@ -72,6 +72,7 @@ impl Directory {
     /// # Errors
     /// [`ChangeError`].
     pub fn enable(&self, registry: Registry, by: &Actor, now: UnixTime) -> Result<(), ChangeError> {
+        let _settling = self.policies.lock();
         let content_trust = Some(ContentTrust::Enabled);
         self.change(vec![Change::SetContentTrust { registry, content_trust }], by, now).map(drop)
     }
@@ -91,6 +92,7 @@ impl Directory {
         now: UnixTime,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Disabled, DisableError> {
+        let settling = self.policies.lock();
         {
             let _changing = self.changing.lock();
             // Whoever publishes now has it done first; whoever comes later is told.
@@ -100,6 +102,7 @@ impl Directory {
             self.change_alone(vec![change], by, now)?;
         }
         let repositories = self.delete_all(registry, by, now)?;
+        drop(settling);
         let everything = Retention::of_everything().with_worth(0);
         let collected = self.store.collect(&everything, now, &mut |made| {
             progress(made);

@@ -3,6 +3,8 @@
 mod login;
 mod names;
 mod orders;
+mod policy;
+mod signing;
 
 use axum::body::Body;
 use base64::Engine as _;
