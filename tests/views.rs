@@ -45,6 +45,8 @@ fn said(view: &View) -> Said {
     let mut tags: Vec<_> = view.tags().map(|(tag, target)| (tag.to_owned(), target.sha256)).collect();
     tags.sort();
     let (expires, role) = view.expires();
+    let releases = "targets/releases".parse().unwrap();
+    assert!(view.target_of(&releases, "none").is_none());
     Said {
         place: (view.position().get(), view.incarnation().get(), view.revision().get()),
         lookups: ["v1", "v2", "edge", "none"].map(|tag| view.lookup(tag, NOW)).to_vec(),
@@ -54,7 +56,8 @@ fn said(view: &View) -> Said {
             .map(|file| (file.role().clone(), file.version(), file.bytes().to_vec()))
             .collect(),
         released: view
-            .targets_of(&"targets/releases".parse().unwrap())
+            .targets_of(&releases)
+            .inspect(|target| assert_eq!(view.target_of(&releases, target.tag).as_ref(), Some(target)))
             .map(|target| target.tag.to_owned())
             .collect(),
         expires: format!("{expires} {role}"),

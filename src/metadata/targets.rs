@@ -41,7 +41,6 @@ impl Targets {
     }
 
     /// What `tag` stands for here.
-    #[cfg(test)]
     pub(crate) fn target(&self, tag: &str) -> Option<&TargetEntry> {
         let at = self.targets.binary_search_by(|entry| entry.tag.as_str().cmp(tag)).ok()?;
         self.targets.get(at)

@@ -106,6 +106,16 @@ impl View {
         })
     }
 
+    /// One tag of one role alone, as [`View::targets_of`] has it.
+    ///
+    /// # Cost
+    /// A search in the role's tags, which are sorted.
+    pub fn target_of(&self, role: &RoleName, tag: &str) -> Option<RoleTarget<'_>> {
+        let set = &self.0.state.set;
+        let entry = set.tags_of(role)?.body().target(tag).filter(|_| set.paths_of(role).allow(tag))?;
+        Some(RoleTarget { tag: entry.tag.as_str(), sha256: entry.sha256, length: entry.length })
+    }
+
     /// Whether the store has signed for `role` with a key that the root lists now: an empty upload renews its file.
     pub fn holds(&self, role: OnlineRole) -> bool {
         let root = self.0.state.set.root.body();

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tufstore::terms::{Position, RepositoryName};
+use tufstore::terms::{Position, RepositoryName, UnixTime};
 
 use super::token::peer;
 use super::{WireError, access};
@@ -17,7 +18,8 @@ use crate::access::{ContentTrust, Identity, Permission, Registry, Scope};
 use crate::admin::{AccessEntry, AuditEntry};
 use crate::auth::{Action, Caller, Needed};
 use crate::directory::{
-    Actor, ChangeError, DisableError, Disabled, Order, OrderRefused, Reference, ResetError, Verdict, Weight,
+    Actor, ChangeError, Directory, DisableError, Disabled, Order, OrderRefused, Reference, ResetError,
+    Verdict, Weight,
 };
 use crate::service::Service;
 use crate::text::chain;
@@ -28,6 +30,8 @@ const LONGEST: usize = 1 << 20;
 /// In one answer.
 const MOST_LINES: usize = 1000;
 const MOST_IMAGES: usize = 1000;
+/// Each answer may name all that are missing.
+const MOST_SIGNERS: usize = 64;
 
 /// Which call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,6 +97,14 @@ struct Reset {
     repository: RepositoryName,
 }
 
+#[derive(Serialize)]
+struct WasReset {
+    position: Position,
+    /// The folder in the store's own folder of archives.
+    archive: String,
+    files: u64,
+}
+
 pub(super) async fn call(
     service: &Service,
     call: Call,
@@ -110,9 +122,20 @@ pub(super) async fn call(
     }
     let from = peer(&request);
     let identity = identity(service, request.headers(), from).await?;
+    let who = identity.to_string();
+    managed(service, call, identity, request).await.map_err(|refusal| refusal.to(&who))
+}
+
+async fn managed(
+    service: &Service,
+    call: Call,
+    identity: Identity,
+    request: Request<Body>,
+) -> Result<Response<Body>, WireError> {
+    let now = service.clock.now();
     match call {
         Call::ShowAccess => {
-            allowed(service, &identity, Permission::RoleAssignments, &Scope::ALL)?;
+            allowed(&service.directory, &identity, Permission::RoleAssignments, &Scope::ALL, now)?;
             answer(&AccessEntry::from(&*service.directory.access()))
         }
         Call::ChangeAccess => {
@@ -125,7 +148,7 @@ pub(super) async fn call(
             let registry = parameter(&request, "registry");
             let registry: Registry = registry.and_then(|text| text.parse().ok()).ok_or_else(no_registry)?;
             let scope = Scope::from(registry.clone());
-            allowed(service, &identity, Permission::Policies, &scope)?;
+            allowed(&service.directory, &identity, Permission::Policies, &scope, now)?;
             let directory = Arc::clone(&service.directory);
             let shown = service.workers.scan(move || {
                 let holds = Some(directory.weigh(&registry)?);
@@ -141,7 +164,7 @@ pub(super) async fn call(
         Call::SetPolicy => {
             let SetPolicy { registry, content_trust, delete_all_trust_data } = body(service, request).await?;
             let scope = Scope::from(registry.clone());
-            allowed(service, &identity, Permission::Policies, &scope)?;
+            allowed(&service.directory, &identity, Permission::Policies, &scope, now)?;
             let is_off = content_trust == ContentTrust::Disabled;
             if is_off && delete_all_trust_data.as_ref() != Some(&registry) {
                 let why = "disabling deletes all trust data of the registry: name it again in delete_all_trust_data";
@@ -149,6 +172,8 @@ pub(super) async fn call(
             }
             let (directory, now) = (Arc::clone(&service.directory), service.clock.now());
             let set = service.workers.scan(move || {
+                // It may have waited for its turn.
+                allowed(&directory, &identity, Permission::Policies, &scope, now)?;
                 let by = Actor::of(&identity, &directory.access());
                 let deleted = if is_off {
                     Some(directory.disable(&registry, &by, now, &mut |_| {})?)
@@ -161,7 +186,7 @@ pub(super) async fn call(
             answer(&set.await??)
         }
         Call::Audit => {
-            allowed(service, &identity, Permission::RoleAssignments, &Scope::ALL)?;
+            allowed(&service.directory, &identity, Permission::RoleAssignments, &Scope::ALL, now)?;
             let after = parameter(&request, "after").map_or(Ok(0), |text| text.parse());
             let after = Position::new(after.map_err(|_| WireError::invalid_parameters(None))?);
             let store = service.store.clone();
@@ -177,11 +202,16 @@ pub(super) async fn call(
         Call::Reset => {
             let Reset { repository } = body(service, request).await?;
             let scope = repository.as_str().parse().map_err(|_| WireError::not_found())?;
-            allowed(service, &identity, Permission::RoleAssignments, &scope)?;
+            allowed(&service.directory, &identity, Permission::RoleAssignments, &scope, now)?;
             let (directory, now) = (Arc::clone(&service.directory), service.clock.now());
-            let reset = service.workers.publish(move || {
+            let reset = service.workers.scan(move || {
+                allowed(&directory, &identity, Permission::RoleAssignments, &scope, now)?;
                 let by = Actor::of(&identity, &directory.access());
-                directory.reset(&repository, &by, now)
+                let done = directory.reset(&repository, &by, now)?;
+                // Where the store lies is for whoever runs the server.
+                let archive = done.archive.file_name().map(|name| name.to_string_lossy().into_owned());
+                let (position, files) = (done.position, done.files);
+                Ok::<_, WireError>(WasReset { position, archive: archive.unwrap_or_default(), files })
             });
             answer(&reset.await??)
         }
@@ -198,25 +228,29 @@ async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Bo
         let why = format!("{} images were asked for; a call takes 1 to {MOST_IMAGES}", images.len());
         return Err(WireError::invalid_parameters(Some(why)));
     }
-    let (directory, now) = (Arc::clone(&service.directory), service.clock.now());
-    let settings = service.settings.clone();
-    for image in &images {
-        if let Err(error) = service.renewals.current(&image.repository).await {
-            tracing::warn!(repository = %image.repository, error = %chain(&error), "not renewed before it is judged");
-        }
+    if signers.len() > MOST_SIGNERS {
+        let why = format!("{} signers were asked for; a call takes at most {MOST_SIGNERS}", signers.len());
+        return Err(WireError::invalid_parameters(Some(why)));
     }
+    let may_read = |repository: &RepositoryName| {
+        service.settings.serves(repository.as_str())
+            && service.directory.shows(repository.as_str())
+            && reader.may_read(service, repository)
+    };
+    // Of what somebody may not read nothing is looked at, and nothing signed anew.
+    let images: Vec<_> = images.into_iter().map(|image| (may_read(&image.repository), image)).collect();
+    let read: BTreeSet<_> =
+        images.iter().filter(|(may, _)| *may).map(|(_, image)| &image.repository).collect();
+    let renewals = read.into_iter().map(|repository| async move {
+        if let Err(error) = service.renewals.current(repository).await {
+            tracing::warn!(%repository, error = %chain(&error), "not renewed before it is judged");
+        }
+    });
+    join_all(renewals).await;
+    let (directory, now) = (Arc::clone(&service.directory), service.clock.now());
     let judged = service.workers.read(move || {
-        let access = directory.access();
-        let judge = |image: &Reference| {
-            let repository = &image.repository;
-            let may_read = settings.serves(repository.as_str())
-                && match &reader {
-                    Reader::Token(caller) => caller.may(&Needed::of(repository, &[Action::Pull])),
-                    Reader::Identity(identity) => {
-                        access.permissions(identity, repository, now).contains(Permission::Pull)
-                    }
-                };
-            if may_read { directory.judge(image, &signers, now) } else { Ok(Verdict::no_trust_data()) }
+        let judge = |(may_read, image): &(bool, Reference)| {
+            if *may_read { directory.judge(image, &signers, now) } else { Ok(Verdict::no_trust_data()) }
         };
         let images = images.iter().map(judge).collect::<Result<_, _>>()?;
         Ok::<_, WireError>(Verdicts { images })
@@ -228,6 +262,18 @@ async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Bo
 enum Reader {
     Token(Caller),
     Identity(Identity),
+}
+
+impl Reader {
+    fn may_read(&self, service: &Service, repository: &RepositoryName) -> bool {
+        match self {
+            Self::Token(caller) => caller.may(&Needed::of(repository, &[Action::Pull])),
+            Self::Identity(identity) => {
+                let access = service.directory.access();
+                access.permissions(identity, repository, service.clock.now()).contains(Permission::Pull)
+            }
+        }
+    }
 }
 
 async fn reader(service: &Service, headers: &HeaderMap, from: IpAddr) -> Result<Reader, WireError> {
@@ -249,17 +295,17 @@ async fn identity(service: &Service, headers: &HeaderMap, from: IpAddr) -> Resul
 }
 
 fn allowed(
-    service: &Service,
+    directory: &Directory,
     identity: &Identity,
     permission: Permission,
     scope: &Scope,
-) -> Result<(), WireError> {
-    let held = service.directory.access().permissions_over(identity, scope, service.clock.now());
+    now: UnixTime,
+) -> Result<(), OrderRefused> {
+    let held = directory.access().permissions_over(identity, scope, now);
     if held.contains(permission) {
         Ok(())
     } else {
-        let refusal = WireError::from(OrderRefused::NotAllowed { permission, scope: scope.clone() });
-        Err(refusal.to(&identity.to_string()))
+        Err(OrderRefused::NotAllowed { permission, scope: scope.clone() })
     }
 }
 

@@ -80,7 +80,7 @@ impl Directory {
     /// [`StorageError`] where the repository cannot be read.
     ///
     /// # Cost
-    /// A lookup, and a look at each role's tags.
+    /// A lookup, and one in each role.
     pub fn judge(
         &self,
         reference: &Reference,
@@ -124,8 +124,7 @@ fn role_of(signer: &str) -> String {
 fn signers_of(view: &View, tag: &str, sha256: Sha256, now: UnixTime) -> BTreeSet<String> {
     let roles = view.documents().map(tufstore::Document::role).filter(|role| role.is_targets_or_delegation());
     let valid = roles.filter(|role| view.expires_of(role).is_some_and(|expires| expires >= now));
-    let says_so = |role: &&RoleName| {
-        view.targets_of(role).any(|target| target.tag == tag && target.sha256 == Some(sha256))
-    };
+    let says_so =
+        |role: &&RoleName| view.target_of(role, tag).is_some_and(|target| target.sha256 == Some(sha256));
     valid.filter(says_so).map(ToString::to_string).collect()
 }
