@@ -1,20 +1,23 @@
 //! One repository begins anew, after its root key was lost.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use tufstore::terms::{Position, RepositoryName, RoleName, UnixTime};
-use tufstore::{DeleteError, StorageError, Store, View};
+use serde_json::{Value, json};
+use tufstore::terms::{Position, RepositoryName, UnixTime};
+use tufstore::{DeleteError, DocumentEntry, StorageError, Store};
 
 use super::Directory;
 use super::actor::{Actor, Did, Noted};
 
 /// The folder in the store's own where what was there lies.
 const ARCHIVE: &str = "archive";
+/// In bytes; file systems take 255.
+const LONGEST_NAME: usize = 200;
 
 /// A repository that begins anew.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -38,8 +41,8 @@ pub enum ResetError {
         /// The name.
         repository: RepositoryName,
     },
-    /// Something was published meanwhile.
-    #[error("something was published meanwhile: look at it, and reset again")]
+    /// Its life ended meanwhile.
+    #[error("it was deleted meanwhile: look at it, and reset again")]
     Moved,
     /// It cannot be archived.
     #[error("what was there cannot be written to {}", path.display())]
@@ -72,13 +75,28 @@ impl Directory {
         by: &Actor,
         now: UnixTime,
     ) -> Result<ResetDone, ResetError> {
-        // Nothing may be published between what is archived and the end.
-        let _alone = self.publishing.write();
+        let _resetting = self.resetting.lock();
         let missing = || ResetError::NoSuchRepository { repository: repository.clone() };
         let view = self.store.view(repository)?.ok_or_else(missing)?;
-        let archive = self.folder.join(ARCHIVE).join(format!("{:020}", view.position().get()));
-        let failed = |source| ResetError::Archive { path: archive.clone(), source };
-        let files = archived(&self.store, repository, &view, &archive, by, now, &failed)?;
+        let mut archive = Archive::begin(&self.folder.join(ARCHIVE), view.position())?;
+        // What may be long, while others publish; and then nothing between what is archived and the end.
+        archive.take(&self.store, repository)?;
+        let _alone = self.publishing.write();
+        let last = self.store.view(repository)?.ok_or(ResetError::Moved)?;
+        if last.incarnation() != view.incarnation() {
+            return Err(ResetError::Moved);
+        }
+        archive.take(&self.store, repository)?;
+        let files = archive.files;
+        let about = json!({
+            "repository": repository,
+            "incarnation": last.incarnation(),
+            "revision": last.revision(),
+            "reset": now.to_string(),
+            "by": by,
+            "files": archive.listed,
+        });
+        let archive = archive.finish(&about)?;
         // A renewal may have come between: what it signed is worth nothing to anybody.
         let note = Noted::by(by.clone()).because(Did::Reset).to_note();
         let ended = match &note {
@@ -90,48 +108,99 @@ impl Directory {
     }
 }
 
-/// Writes every file of the repository's present life into a folder, durably, under its version and role. How many.
-fn archived(
-    store: &Store,
-    repository: &RepositoryName,
-    view: &View,
-    folder: &Path,
-    by: &Actor,
-    now: UnixTime,
-    failed: &dyn Fn(io::Error) -> ResetError,
-) -> Result<u64, ResetError> {
-    let beside = folder.with_extension("unfinished");
-    match fs::remove_dir_all(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(&beside).map_err(failed)?;
-    let mut files = 0;
-    for entry in store.documents(repository) {
-        let entry = entry?;
-        // What a collection dropped is not there any more.
-        let Some(published) = store.history(repository, &entry.role, entry.sha256)? else { continue };
-        let name = name(&entry.role, entry.version.get());
-        write(&beside.join(name), published.document.bytes()).map_err(failed)?;
-        files += 1;
-    }
-    let about = json!({
-        "repository": repository,
-        "incarnation": view.incarnation(),
-        "revision": view.revision(),
-        "reset": now.to_string(),
-        "by": by,
-    });
-    write(&beside.join("about.json"), about.to_string().as_bytes()).map_err(failed)?;
-    sync(&beside).map_err(failed)?;
-    rename(&beside, folder).map_err(failed)?;
-    folder.parent().map_or(Ok(()), sync).map_err(failed)?;
-    Ok(files)
+/// A folder in which every file of a repository's present life is being written.
+struct Archive {
+    /// While it is not whole.
+    beside: PathBuf,
+    folder: PathBuf,
+    /// All up to there was written by the calls before.
+    up_to: Position,
+    /// And that is the newest of them all.
+    taken: Position,
+    names: BTreeSet<String>,
+    listed: Vec<Value>,
+    files: u64,
 }
 
-/// `7.targets.json`; slashes of a delegation become dots, which no role has.
-fn name(role: &RoleName, version: u64) -> String {
-    format!("{version}.{}.json", role.as_str().replace('/', "."))
+impl Archive {
+    /// Of a reset that did not come to its end, whatever there is is written anew.
+    fn begin(archives: &Path, position: Position) -> Result<Self, ResetError> {
+        let folder = archives.join(format!("{:020}", position.get()));
+        let beside = folder.with_extension("unfinished");
+        let archive = Self {
+            beside,
+            folder,
+            up_to: Position::new(0),
+            taken: Position::new(0),
+            names: BTreeSet::new(),
+            listed: Vec::new(),
+            files: 0,
+        };
+        let mut folders = DirBuilder::new();
+        let made = without(&archive.beside)
+            .and_then(|()| folders.recursive(true).mode(0o700).create(&archive.beside));
+        made.map_err(|source| archive.failed(source))?;
+        Ok(archive)
+    }
+
+    /// Writes what was published since this was called last.
+    fn take(&mut self, store: &Store, repository: &RepositoryName) -> Result<(), ResetError> {
+        for entry in store.documents(repository) {
+            let entry = entry?;
+            if entry.position <= self.up_to {
+                continue;
+            }
+            // What a collection dropped is not there any more.
+            let Some(published) = store.history(repository, &entry.role, entry.sha256)? else { continue };
+            let name = self.name(&entry);
+            // By digest, it is the same file whichever role it is of.
+            if self.names.insert(name.clone()) {
+                let written = write(&self.beside.join(&name), published.document.bytes());
+                written.map_err(|source| self.failed(source))?;
+                self.files += 1;
+            }
+            let DocumentEntry { role, version, sha256, .. } = &entry;
+            self.listed.push(json!({ "file": name, "role": role, "version": version, "sha256": sha256 }));
+            self.taken = self.taken.max(entry.position);
+        }
+        self.up_to = self.taken;
+        Ok(())
+    }
+
+    /// `7.targets.json`; slashes of a delegation become dots, which no role has. By digest, where that is too long for a file's
+    /// name, or there already: a delegation that was removed and made anew begins at version 1 again.
+    fn name(&self, entry: &DocumentEntry) -> String {
+        let DocumentEntry { role, version, sha256, .. } = entry;
+        let plain = format!("{version}.{}.json", role.as_str().replace('/', "."));
+        if plain.len() > LONGEST_NAME || self.names.contains(&plain) {
+            format!("{version}.{sha256}.json")
+        } else {
+            plain
+        }
+    }
+
+    fn finish(self, about: &Value) -> Result<PathBuf, ResetError> {
+        let finished = write(&self.beside.join("about.json"), about.to_string().as_bytes())
+            .and_then(|()| sync(&self.beside))
+            // Whole, and of a reset that failed after it.
+            .and_then(|()| without(&self.folder))
+            .and_then(|()| rename(&self.beside, &self.folder))
+            .and_then(|()| self.folder.parent().map_or(Ok(()), sync));
+        finished.map_err(|source| self.failed(source))?;
+        Ok(self.folder)
+    }
+
+    fn failed(&self, source: io::Error) -> ResetError {
+        ResetError::Archive { path: self.folder.clone(), source }
+    }
+}
+
+/// Removes a folder, if there is one.
+fn without(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "files beside the store's, which nothing is read back from")]
@@ -140,9 +209,8 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A version may stand twice, where a delegation was removed and made anew: the later one.
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

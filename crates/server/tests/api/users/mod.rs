@@ -4,6 +4,7 @@ mod login;
 mod names;
 mod orders;
 mod policy;
+mod reset;
 mod signed;
 mod signing;
 
