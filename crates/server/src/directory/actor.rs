@@ -1,5 +1,7 @@
 //! On whose behalf something was done, as the audit trail has it for ever.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tufstore::terms::Note;
@@ -29,6 +31,13 @@ pub enum Actor {
         subject: String,
     },
 }
+
+/// Of one change in bytes, where not all fit.
+const LONGEST_CHANGE: usize = 1024;
+/// More than that many never fit.
+const MOST_CHANGES: usize = 128;
+/// Of what another service calls somebody, in characters: each may take six bytes of JSON.
+const LONGEST_SUBJECT: usize = 400;
 
 /// What is noted of a commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +93,18 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// With no more of what another service calls them than fits.
+    fn brief(&self) -> Self {
+        match self {
+            Self::External { subject } => {
+                Self::External { subject: subject.chars().take(LONGEST_SUBJECT).collect() }
+            }
+            Self::Operator { .. } | Self::Principal { .. } => self.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -111,18 +132,24 @@ impl Noted {
         Self { why: Some(why), ..self }
     }
 
-    /// As it stands in a record. What does not fit is told by its kind and number alone.
+    /// As it stands in a record: as many of the changes as fit, each whole if it can be and else without its lists, and of the rest
+    /// how many there were of each kind.
     pub fn to_note(&self) -> Option<Note> {
         let write = |noted: &Self| serde_json::to_string(noted).ok()?.parse().ok();
-        write(self).or_else(|| {
-            let mut kinds: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-            for change in &self.did {
-                let kind = change.get("change").and_then(Value::as_str).unwrap_or("change");
-                *kinds.entry(kind).or_default() += 1;
-            }
-            let did = kinds.into_iter().map(|(kind, times)| json!({ "change": kind, "times": times }));
-            write(&Self { did: did.collect(), ..self.clone() })
-        })
+        if let Some(note) = write(self) {
+            return Some(note);
+        }
+        let cut = |change: &Value| {
+            if change.to_string().len() > LONGEST_CHANGE { brief(change) } else { change.clone() }
+        };
+        let changes: Vec<_> = self.did.iter().map(cut).collect();
+        let with = |did: Vec<Value>| Self { by: self.by.brief(), did, why: self.why };
+        let whole = |count: usize| {
+            let (told, counted) = changes.split_at_checked(count)?;
+            write(&with(told.iter().cloned().chain(kinds(counted)).collect()))
+        };
+        // Few of them fit, whatever there is.
+        (0..=changes.len().min(MOST_CHANGES)).rev().find_map(whole)
     }
 
     /// What a note says; `None` if another program wrote it.
@@ -130,3 +157,24 @@ impl Noted {
         serde_json::from_str(note.as_str()).ok()
     }
 }
+
+/// How many changes of each kind.
+fn kinds(changes: &[Value]) -> impl Iterator<Item = Value> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in changes {
+        let kind = change.get("change").and_then(Value::as_str).unwrap_or("change");
+        *kinds.entry(kind).or_default() += 1;
+    }
+    kinds.into_iter().map(|(kind, times)| json!({ "change": kind, "times": times }))
+}
+
+/// A change without its lists, and that it is.
+fn brief(change: &Value) -> Value {
+    let is_short = |value: &Value| !(value.is_array() || value.is_object());
+    let members = change.as_object().into_iter().flatten().filter(|(_, value)| is_short(value));
+    let members = members.map(|(name, value)| (name.clone(), value.clone()));
+    Value::Object(members.chain([("cut".to_owned(), Value::Bool(true))]).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Who may do what, where the server has users of its own.
 
+mod audit;
 mod login;
 mod names;
 mod orders;
