@@ -3,8 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../page/mod.rs"]
+mod page;
 #[path = "../serving/mod.rs"]
 mod serving;
+mod azure;
 mod engine;
 
 use std::fs;

@@ -68,11 +68,16 @@ impl Server {
 
     /// Asks a server without TLS: the status, the headers as they came, and the body.
     pub(crate) fn http(&self, method: &str, path: &str, kind: Option<&str>, body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let kind = kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+        self.http_with(method, path, &kind, body)
+    }
+
+    /// The same with headers, each of which ends in a line break.
+    pub(crate) fn http_with(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{kind}Content-Length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
         );
         stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let mut answer = Vec::new();
@@ -91,6 +96,16 @@ impl Server {
         repository: &str,
         files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Answer {
+        self.upload_with(repository, "", files)
+    }
+
+    /// The same with headers, each of which ends in a line break.
+    pub(crate) fn upload_with<'a>(
+        &self,
+        repository: &str,
+        headers: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Answer {
         let mut body = Vec::new();
         for (role, bytes) in files {
             let head =
@@ -101,7 +116,8 @@ impl Server {
         }
         body.extend(b"--B--\r\n");
         let path = format!("/v2/{repository}/_trust/tuf/");
-        self.http("POST", &path, Some("multipart/form-data; boundary=B"), &body)
+        let headers = format!("{headers}Content-Type: multipart/form-data; boundary=B\r\n");
+        self.http_with("POST", &path, &headers, &body)
     }
 
     /// The certificate to trust.
