@@ -54,6 +54,12 @@ fn step(who: &'static str, line: &str) -> Step {
     Step { who, command: command.to_owned(), code }
 }
 
+/// The lines of a page's block of `yaml`.
+pub(crate) fn yaml(page: &str) -> String {
+    let (_, block) = page.split_once("```yaml\n").unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
 /// What a command came to.
 #[derive(Debug)]
 pub(crate) struct Said {
