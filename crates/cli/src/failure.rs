@@ -366,7 +366,8 @@ fn start(error: &StartError) -> Option<&'static str> {
     Some(match error {
         StartError::Listen { .. } => "name another address with --listen, or end what listens there",
         StartError::Open { .. } => {
-            "name a token service in the file of settings; or listen on 127.0.0.1, or give --insecure-open where everybody may sign"
+            "start it on 127.0.0.1 and add the first user (`tufstore user add`), or name a token service in the file of settings; \
+             --insecure-open is for where everybody may sign"
         }
         StartError::Auth(AuthError::File { .. }) => {
             "auth.root-cert-bundle and auth.jwks name files that the server may read; `deploy/tufstore.toml` shows them"

@@ -200,6 +200,11 @@ impl Server {
         self.made_key_file.as_deref()
     }
 
+    /// Whether whoever reaches it may publish and delete: there are no users, and no token service is named.
+    pub fn is_open(&self) -> bool {
+        self.service.authority().is_none()
+    }
+
     /// The store that it serves.
     pub fn store(&self) -> Store {
         self.service.store.clone()

@@ -13,8 +13,9 @@ use super::Kept;
 /// with `docker pull`, and all that they write lies in the store. The server signs timestamps, and snapshots where it is
 /// asked to, with keys that rest in the store, sealed by a master key; a passphrase or a key file opens that.
 ///
-/// Who may do what is said by tokens of a service that the file of settings names. Without one, whoever reaches the server can
-/// publish and delete. So it listens on loopback only then, unless it is told --insecure-open.
+/// Who may do what is said by the users and roles of the store (`tufstore user add`), or by tokens of a service that the file of
+/// settings names. Without either, whoever reaches the server can publish and delete. So it listens on loopback only then,
+/// unless it is told --insecure-open.
 ///
 /// The first line on standard output says where it listens. Interrupt it or send SIGTERM, and it finishes what it has begun;
 /// SIGHUP makes it read its certificate again. While it runs, the other commands work through it.

@@ -53,7 +53,6 @@ pub(crate) fn serve(args: &args::Serve, output: Output) -> Result<(), Failure> {
 async fn run(settings: Settings, output: Output) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let (open, made_here) = (!settings.listen.ip().is_loopback(), made_here(&settings));
-    let asks_for_tokens = settings.auth.is_some();
     // A large store takes a while to open, on a thread of its own, so that a signal is heard meanwhile.
     let starting = tokio::spawn(Server::start(settings, Clock::system()));
     let server = tokio::select! {
@@ -79,11 +78,11 @@ async fn run(settings: Settings, output: Output) -> Result<(), Failure> {
              for notary, give --tlscacert"
         ));
     }
-    if !asks_for_tokens {
+    if server.is_open() {
         output::note(if open {
-            "no token service is named, and other machines reach this server: whoever does can publish and delete"
+            "there are no users, no token service is named, and other machines reach this server: whoever does can publish and delete"
         } else {
-            "no token service is named: whoever reaches this server can publish and delete"
+            "there are no users, and no token service is named: whoever reaches this server can publish and delete"
         });
     }
     let certificate = server.certificate();
