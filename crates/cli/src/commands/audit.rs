@@ -149,10 +149,20 @@ impl From<&AuditEntry> for AuditRow {
 
 /// A change in one line: what it was, and then all that it names.
 fn change(change: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| match (value.as_str(), time(value)) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(time)) => time.to_string(),
+        (None, None) => value.to_string(),
+    };
     let kind = change.get("change").map(text).unwrap_or_default();
     let fields = change.as_object().into_iter().flatten().filter(|(name, _)| *name != "change");
     fields.fold(kind, |told, (name, value)| format!("{told} {name}={}", text(value)))
+}
+
+/// A time, as it is written down; whole seconds are enough to people.
+fn time(value: &Value) -> Option<UnixTime> {
+    value.get("nanoseconds")?;
+    value.get("seconds")?.as_i64().map(UnixTime::from_seconds)
 }
 
 /// Each line's header says all that the line says, and follows the one before.
