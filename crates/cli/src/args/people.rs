@@ -17,9 +17,10 @@ use super::StoreArg;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  tufstore user add alice --data store
-  printf %s \"$PASSWORD\" | tufstore user add alice --password-stdin --data store
-  tufstore user disable alice --data store      # at once, tokens that are out included")]
+  tufstore user add alice --data store          # asks for a password, twice
+  printf %s \"$PASSWORD\" | tufstore user add bob --password-stdin --data store
+  tufstore user add build --no-password --data store
+  tufstore user disable bob --data store        # at once, tokens that are out included")]
 pub(crate) struct User {
     #[command(subcommand)]
     pub(crate) command: UserCommand,
@@ -110,7 +111,8 @@ pub(crate) struct GivenPassword {
 #[command(after_help = "\
 Examples:
   tufstore principal create ci --expires 90d --data store
-  docker login registry.example.com --username APPLICATION-ID --password-stdin < token")]
+  tufstore role assign AcrPull --scope registry.example.com --to ci --data store
+  docker login registry.example.com --username ci --password-stdin < token")]
 pub(crate) struct Principal {
     #[command(subcommand)]
     pub(crate) command: PrincipalCommand,
@@ -172,8 +174,9 @@ pub(crate) struct Lifetime {
 /// Groups, whose members have roles together.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  tufstore group add signers --data store && tufstore group join signers alice --data store
+Examples:
+  tufstore group add signers --data store
+  tufstore group join signers alice --data store
   tufstore role assign AcrImageSigner --scope registry.example.com --to-group signers --data store")]
 pub(crate) struct Group {
     #[command(subcommand)]
@@ -313,8 +316,8 @@ pub(crate) struct At {
 #[command(after_help = "\
 Examples:
   tufstore token create laptop --of alice --expires 30d --data store
-  tufstore token create app-signer --scope registry.example.com/team/app --may pull,sign --data store
-  tufstore token revoke app-signer --data store")]
+  tufstore token create signer --scope registry.example.com/app --may pull,sign --data store
+  tufstore token revoke signer --data store")]
 pub(crate) struct TokenArgs {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,

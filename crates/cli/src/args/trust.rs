@@ -11,12 +11,14 @@ use super::{Kept, StoreArg};
 /// Content trust on or off for a registry.
 ///
 /// Without users it is on everywhere. Once there is a user, it is on for the registries that held trust data then, and off for every
-/// other until it is enabled. While it is off, nothing is taken there, and clients are told that there is no trust data.
+/// other until it is enabled. While it is off, nothing is taken there, and clients are told that there is no trust data. Turning it off
+/// deletes what is there, and asks for the registry's name first.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   tufstore policy show --data store
-  tufstore policy set --registry registry.example.com --content-trust enabled --data store")]
+  tufstore policy set --registry registry.example.com --content-trust enabled --data store
+  tufstore policy set --registry registry.example.com --content-trust disabled --data store")]
 pub(crate) struct Policy {
     #[command(subcommand)]
     pub(crate) command: PolicyCommand,
@@ -99,6 +101,9 @@ pub(crate) struct Audit {
 
 /// A whole repository.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  tufstore repository reset registry.example.com/team/app --data store")]
 pub(crate) struct RepositoryArgs {
     #[command(subcommand)]
     pub(crate) command: RepositoryCommand,
