@@ -21,6 +21,7 @@ pub mod directory;
 mod clock;
 mod concerns;
 mod maintenance;
+mod shown;
 mod text;
 mod service;
 mod metrics;

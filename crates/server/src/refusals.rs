@@ -26,7 +26,7 @@ const WAITING: usize = 256;
 #[non_exhaustive]
 pub struct Refused {
     /// When.
-    #[serde(with = "crate::text::rfc3339")]
+    #[serde(with = "crate::shown::text")]
     pub time: UnixTime,
     /// From which address it came.
     pub from: IpAddr,

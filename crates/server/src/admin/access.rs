@@ -18,6 +18,7 @@ use crate::directory::{
     ChangeError, DisableError, Disabled, Done, Noted, OrderRefused, ResetDone, ResetError, To, Verdict,
     Weight,
 };
+use crate::shown;
 
 type Tell<'a> = &'a mut dyn FnMut(Progress);
 
@@ -58,7 +59,7 @@ pub struct PrincipalEntry {
     /// Whether it may nothing for now.
     pub disabled: bool,
     /// When it was added.
-    #[serde(with = "crate::text::rfc3339")]
+    #[serde(with = "shown::text")]
     pub created: UnixTime,
 }
 
@@ -111,10 +112,10 @@ pub struct TokenEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
     /// When it was made.
-    #[serde(with = "crate::text::rfc3339")]
+    #[serde(with = "shown::text")]
     pub created: UnixTime,
     /// From when on it is worth nothing.
-    #[serde(with = "crate::text::rfc3339")]
+    #[serde(with = "shown::text")]
     pub expires: UnixTime,
 }
 
@@ -160,7 +161,7 @@ pub struct AuditEntry {
     /// Its place in the order of all.
     pub position: Position,
     /// The committer's time.
-    #[serde(with = "crate::text::rfc3339")]
+    #[serde(with = "shown::text")]
     pub time: UnixTime,
     /// What it was.
     pub what: AuditedEntry,
@@ -187,6 +188,7 @@ pub enum AuditedEntry {
         /// What it was.
         kind: ChangeEntryKind,
         /// The files that it brought.
+        #[serde(with = "shown::files")]
         files: Vec<(RoleName, Version, Sha256)>,
     },
     /// Who may do what, and what holds for registries.

@@ -535,6 +535,7 @@ pub enum ChangeEntryKind {
         /// Of the timestamp.
         version: Version,
         /// Of the timestamp's bytes.
+        #[serde(with = "crate::shown::text")]
         sha256: Sha256,
     },
     /// The end of a life.
@@ -544,6 +545,7 @@ pub enum ChangeEntryKind {
         /// Of the timestamp.
         version: Version,
         /// Of the timestamp's bytes.
+        #[serde(with = "crate::shown::text")]
         sha256: Sha256,
     },
     /// What this release does not know.

@@ -234,7 +234,7 @@ pub struct Done {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Password>,
     /// When it expires.
-    #[serde(default, with = "crate::text::rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::shown::optional_text")]
     pub expires: Option<UnixTime>,
     /// Whether anything had to be changed.
     pub changed: bool,

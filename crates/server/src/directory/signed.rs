@@ -18,7 +18,7 @@ pub struct Reference {
     /// Its tag.
     pub tag: String,
     /// SHA-256 of what is to run: it is not signed if the tag stands for something else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::shown::digest")]
     pub digest: Option<Sha256>,
 }
 
@@ -29,7 +29,7 @@ pub struct Verdict {
     /// Whether it may run.
     pub signed: bool,
     /// What the tag stands for, if it is signed at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::shown::digest")]
     pub digest: Option<Sha256>,
     /// Which roles say so: `targets`, `targets/releases`, and the signers, such as `targets/alice`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -53,7 +53,7 @@ pub enum WhyNot {
         /// Whose file.
         role: RoleName,
         /// Since when.
-        #[serde(with = "crate::text::rfc3339")]
+        #[serde(with = "crate::shown::text")]
         since: UnixTime,
     },
     /// The tag stands for something else.

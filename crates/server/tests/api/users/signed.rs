@@ -32,16 +32,16 @@ async fn verdict(staffed: &Staffed, image: Value, signers: &[&str]) -> Value {
 #[tokio::test]
 async fn a_tag_is_signed_with_its_digest_and_by_all_who_have_to() {
     let staffed = delegated().await;
-    let (one, two) = (digest("one"), digest("two"));
+    let [one, two] = ["one", "two"].map(|content| format!("sha256:{}", digest(content)));
     let image = json!({ "repository": NAME, "tag": "1" });
     let signers = ["targets/alice", "targets/releases"];
     let yes = json!({ "signed": true, "digest": one, "signers": signers });
     assert_eq!(verdict(&staffed, image.clone(), &[]).await, yes);
     assert_eq!(verdict(&staffed, image.clone(), &["alice", "targets/releases"]).await, yes);
-    let bound = |digest| json!({ "repository": NAME, "tag": "1", "digest": digest });
-    assert_eq!(verdict(&staffed, bound(one), &["alice"]).await, yes);
+    let bound = |digest: &str| json!({ "repository": NAME, "tag": "1", "digest": digest });
+    assert_eq!(verdict(&staffed, bound(&one), &["alice"]).await, yes);
     let no = |why: Value| json!({ "signed": false, "digest": one, "signers": signers, "why": why });
-    assert_eq!(verdict(&staffed, bound(two), &[]).await, no(json!({ "reason": "other-digest" })));
+    assert_eq!(verdict(&staffed, bound(&two), &[]).await, no(json!({ "reason": "other-digest" })));
     let missing = no(json!({ "reason": "signers-missing", "missing": ["bob"] }));
     assert_eq!(verdict(&staffed, image, &["alice", "bob"]).await, missing);
     let untagged = json!({ "repository": NAME, "tag": "2" });
