@@ -105,24 +105,29 @@ pub(crate) fn of(method: &Method, path: &str) -> Route {
     find(method, &path).unwrap_or(Route::Nothing)
 }
 
+/// The paths without a name in them.
+const FIXED: [(Method, &str, Route); 16] = [
+    (Method::GET, "/v2/", Route::Ping),
+    (Method::GET, "/v2/_trust/changefeed", Route::Feed),
+    (Method::POST, "/v1/lookup", Route::Lookup),
+    (Method::GET, "/oauth2/token", Route::Token),
+    (Method::POST, "/oauth2/token", Route::Token),
+    (Method::GET, "/oauth2/authority.pem", Route::TokenAuthority),
+    (Method::GET, "/v1/access", Route::Manage(Call::ShowAccess)),
+    (Method::POST, "/v1/access", Route::Manage(Call::ChangeAccess)),
+    (Method::GET, "/v1/policy", Route::Manage(Call::ShowPolicy)),
+    (Method::PUT, "/v1/policy", Route::Manage(Call::SetPolicy)),
+    (Method::GET, "/v1/audit", Route::Manage(Call::Audit)),
+    (Method::POST, "/v1/signed", Route::Manage(Call::Signed)),
+    (Method::POST, "/v1/reset", Route::Manage(Call::Reset)),
+    (Method::GET, "/v1/openapi.json", Route::Description),
+    (Method::GET, "/_notary_server/health", Route::Health),
+    (Method::GET, "/metrics", Route::Metrics),
+];
+
 fn find(method: &Method, path: &str) -> Option<Route> {
-    match (method, path) {
-        (&Method::GET, "/v2/") => return Some(Route::Ping),
-        (&Method::GET, "/v2/_trust/changefeed") => return Some(Route::Feed),
-        (&Method::POST, "/v1/lookup") => return Some(Route::Lookup),
-        (&Method::GET | &Method::POST, "/oauth2/token") => return Some(Route::Token),
-        (&Method::GET, "/oauth2/authority.pem") => return Some(Route::TokenAuthority),
-        (&Method::GET, "/v1/access") => return Some(Route::Manage(Call::ShowAccess)),
-        (&Method::POST, "/v1/access") => return Some(Route::Manage(Call::ChangeAccess)),
-        (&Method::GET, "/v1/policy") => return Some(Route::Manage(Call::ShowPolicy)),
-        (&Method::PUT, "/v1/policy") => return Some(Route::Manage(Call::SetPolicy)),
-        (&Method::GET, "/v1/audit") => return Some(Route::Manage(Call::Audit)),
-        (&Method::POST, "/v1/signed") => return Some(Route::Manage(Call::Signed)),
-        (&Method::POST, "/v1/reset") => return Some(Route::Manage(Call::Reset)),
-        (&Method::GET, "/v1/openapi.json") => return Some(Route::Description),
-        (&Method::GET, "/_notary_server/health") => return Some(Route::Health),
-        (&Method::GET, "/metrics") => return Some(Route::Metrics),
-        _ => {}
+    if let Some((.., route)) = FIXED.iter().find(|(has, is, _)| has == method && *is == path) {
+        return Some(route.clone());
     }
     let path = path.strip_prefix("/v2/")?;
     // The name is whatever stands before the last of these, whatever it holds.
@@ -188,7 +193,10 @@ fn file(role: &str, operation: impl FnOnce(RoleName) -> Operation) -> Option<Ope
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -243,6 +251,25 @@ mod tests {
             on("a", Operation::RotateKey(OnlineRole::Snapshot))
         );
         assert_eq!(of(&Method::DELETE, "/v2/a/_trust/tuf/"), on("a", Operation::Delete));
+    }
+
+    #[test]
+    fn the_description_describes_every_route_of_ours_and_no_other() {
+        let description: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let methods = |(path, methods): (&String, &Value)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+        };
+        let described: BTreeSet<_> =
+            description["paths"].as_object().unwrap().iter().flat_map(methods).collect();
+        // Those of Notary's are described by Notary.
+        let is_ours = |(_, path, _): &&(Method, &str, Route)| !path.starts_with("/v2/");
+        let routed: BTreeSet<_> =
+            FIXED.iter().filter(is_ours).map(|(method, path, _)| format!("{method} {path}")).collect();
+        assert_eq!(described, routed);
+        for (method, path, route) in FIXED {
+            assert_eq!(of(&method, path), route, "{path}");
+        }
     }
 
     #[test]
