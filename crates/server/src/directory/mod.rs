@@ -204,3 +204,6 @@ impl Directory {
         registries.into_iter().filter(unsaid).map(enabled).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

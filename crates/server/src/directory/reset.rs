@@ -160,7 +160,9 @@ impl Archive {
                 self.files += 1;
             }
             let DocumentEntry { role, version, sha256, .. } = &entry;
-            self.listed.push(json!({ "file": name, "role": role, "version": version, "sha256": sha256 }));
+            self.listed.push(
+                json!({ "file": name, "role": role, "version": version, "sha256": sha256.to_string() }),
+            );
             self.taken = self.taken.max(entry.position);
         }
         self.up_to = self.taken;
