@@ -11,7 +11,8 @@ use tufstore::terms::{RepositoryName, UnixTime};
 use tufstore::{Lookup, SignedIn, Store};
 
 use super::WireError;
-use crate::auth::{Action, Caller, Needed};
+use super::reader::Reader;
+use crate::access::Access;
 use crate::directory::Directory;
 use crate::metrics;
 use crate::service::Service;
@@ -81,14 +82,14 @@ impl From<Lookup> for Status {
 
 pub(super) async fn lookup(
     service: &Service,
-    caller: Caller,
+    reader: Reader,
     request: Request<Body>,
 ) -> Result<Response<Body>, WireError> {
     let (body, _room) = service.bodies.receive_short(request, LONGEST).await?;
     let (store, now, settings) = (service.store.clone(), service.clock.now(), service.settings.clone());
     let directory = Arc::clone(&service.directory);
     let first = service.workers.read(move || {
-        let looked = Looked::new(&store, now, &settings, &directory, &caller, &body)?;
+        let looked = Looked::new(&store, now, &settings, &directory, &reader, &body)?;
         Ok::<_, WireError>(looked.finish())
     });
     let mut looked = match first.await?? {
@@ -135,7 +136,7 @@ impl Looked {
         now: UnixTime,
         settings: &ApiSettings,
         directory: &Directory,
-        caller: &Caller,
+        reader: &Reader,
         body: &[u8],
     ) -> Result<Self, WireError> {
         let Call { images } =
@@ -145,10 +146,11 @@ impl Looked {
             return Err(WireError::invalid_parameters(Some(why)));
         }
         // What is not served, or not to this caller, is asked for under a name that nothing has.
+        let access = directory.access();
         let served = |image: &Image| {
             settings.serves(&image.repository)
                 && directory.shows(&image.repository)
-                && may_read(caller, &image.repository)
+                && may_read(reader, &access, &image.repository, now)
         };
         let questions: Vec<_> = images
             .iter()
@@ -188,13 +190,8 @@ impl Looked {
     }
 }
 
-fn may_read(caller: &Caller, repository: &str) -> bool {
-    match caller {
-        Caller::Anybody => true,
-        Caller::Holder(_) => {
-            repository.parse().is_ok_and(|name| caller.may(&Needed::of(&name, &[Action::Pull])))
-        }
-    }
+fn may_read(reader: &Reader, access: &Access, repository: &str, now: UnixTime) -> bool {
+    reader.is_anybody() || repository.parse().is_ok_and(|name| reader.may_read(access, &name, now))
 }
 
 fn json(body: impl Into<Body>) -> Response<Body> {

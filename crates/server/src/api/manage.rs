@@ -2,28 +2,26 @@
 //! role that it takes. They say who they are in each call, by name and password or token.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::future::join_all;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tufstore::terms::{Position, RepositoryName, UnixTime};
 
+use super::WireError;
+use super::reader::{self, Reader};
 use super::token::peer;
-use super::{WireError, access};
 use crate::access::{ContentTrust, Identity, Permission, Registry, Scope};
 use crate::admin::{AccessEntry, AuditEntry};
-use crate::auth::{Action, Caller, Needed};
 use crate::directory::{
     Actor, ChangeError, Directory, DisableError, Disabled, Order, OrderRefused, Reference, ResetError,
     Verdict, Weight,
 };
 use crate::service::Service;
 use crate::text::chain;
-use crate::tokens::Login;
 
 /// An order holds a name, a password and some scopes; a question about images, a thousand of them.
 const LONGEST: usize = 1 << 20;
@@ -121,7 +119,7 @@ pub(super) async fn call(
         return Err(WireError::from_a_page());
     }
     let from = peer(&request);
-    let identity = identity(service, request.headers(), from).await?;
+    let identity = reader::identity(service, request.headers(), from).await?;
     let who = identity.to_string();
     managed(service, call, identity, request).await.map_err(|refusal| refusal.to(&who))
 }
@@ -222,7 +220,7 @@ async fn managed(
 /// For whoever may read what is asked for: with users, by a token as for metadata, or by name and password.
 async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Body>, WireError> {
     let from = peer(&request);
-    let reader = reader(service, request.headers(), from).await?;
+    let reader = Reader::of(service, request.headers(), from).await?;
     let Signed { images, signers } = body(service, request).await?;
     if !(1..=MOST_IMAGES).contains(&images.len()) {
         let why = format!("{} images were asked for; a call takes 1 to {MOST_IMAGES}", images.len());
@@ -232,10 +230,11 @@ async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Bo
         let why = format!("{} signers were asked for; a call takes at most {MOST_SIGNERS}", signers.len());
         return Err(WireError::invalid_parameters(Some(why)));
     }
+    let (access, now) = (service.directory.access(), service.clock.now());
     let may_read = |repository: &RepositoryName| {
         service.settings.serves(repository.as_str())
             && service.directory.shows(repository.as_str())
-            && reader.may_read(service, repository)
+            && reader.may_read(&access, repository, now)
     };
     // Of what somebody may not read nothing is looked at, and nothing signed anew.
     let images: Vec<_> = images.into_iter().map(|image| (may_read(&image.repository), image)).collect();
@@ -256,42 +255,6 @@ async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Bo
         Ok::<_, WireError>(Verdicts { images })
     });
     answer(&judged.await??)
-}
-
-/// Who may read some of what is asked for.
-enum Reader {
-    Token(Caller),
-    Identity(Identity),
-}
-
-impl Reader {
-    fn may_read(&self, service: &Service, repository: &RepositoryName) -> bool {
-        match self {
-            Self::Token(caller) => caller.may(&Needed::of(repository, &[Action::Pull])),
-            Self::Identity(identity) => {
-                let access = service.directory.access();
-                access.permissions(identity, repository, service.clock.now()).contains(Permission::Pull)
-            }
-        }
-    }
-}
-
-async fn reader(service: &Service, headers: &HeaderMap, from: IpAddr) -> Result<Reader, WireError> {
-    let is_basic = matches!(Login::of_headers(headers), Ok(Login::Named { .. }));
-    if service.has_own_users() && is_basic {
-        identity(service, headers, from).await.map(Reader::Identity)
-    } else {
-        access::caller(service, headers, &Needed::of_all()).map(Reader::Token)
-    }
-}
-
-/// Who calls, by name and password or token.
-async fn identity(service: &Service, headers: &HeaderMap, from: IpAddr) -> Result<Identity, WireError> {
-    let login = Login::of_headers(headers)?;
-    let (access, now) = (service.directory.access(), service.clock.now());
-    let logins = &service.own.logins;
-    let identity = logins.identify(&service.workers, &access, login, from, now).await?;
-    identity.ok_or_else(WireError::wrong_login)
 }
 
 fn allowed(

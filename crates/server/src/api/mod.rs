@@ -20,6 +20,7 @@ mod lookup;
 pub(crate) mod manage;
 mod metadata;
 mod publish;
+mod reader;
 mod token;
 pub(crate) mod upload;
 
@@ -32,10 +33,10 @@ use tufstore::terms::RepositoryName;
 use access::Admitted;
 use error::Asked;
 pub(crate) use error::WireError;
+use reader::Reader;
 use route::{Operation, Route};
 
 use crate::access::Registry;
-use crate::auth::Needed;
 use crate::metrics;
 use crate::service::Service;
 
@@ -118,8 +119,8 @@ async fn dispatch(
             Err(WireError::unnameable(why))
         }
         Route::Lookup => {
-            let caller = access::caller(service, request.headers(), &Needed::of_all())?;
-            lookup::lookup(service, caller, request).await
+            let reader = Reader::of(service, request.headers(), token::peer(&request)).await?;
+            lookup::lookup(service, reader, request).await
         }
         Route::Token if service.has_own_users() => token::token(service, request).await,
         Route::TokenAuthority if service.has_own_users() => Ok(token::authority(service)),

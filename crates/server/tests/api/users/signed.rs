@@ -83,6 +83,22 @@ async fn of_what_one_may_not_read_there_is_no_trust_data() {
 }
 
 #[tokio::test]
+async fn a_lookup_is_answered_by_name_and_password_too() {
+    let staffed = delegated().await;
+    staffed.order(json!({ "order": "add-user", "name": "uma", "password": PASSWORD }));
+    let image = json!({ "repository": NAME, "tag": "1" });
+    let body = json!({ "images": [image, { "repository": "reg.example.com/none", "tag": "1" }] });
+    let statuses = async |login| {
+        let answer = staffed.call(login, "POST", "/v1/lookup", &body).await.json();
+        [0, 1].map(|number| answer["images"][number]["status"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(statuses(SIGNER).await, ["found", "no_such_repository"]);
+    assert_eq!(statuses(("uma", PASSWORD)).await, ["no_such_repository"; 2]);
+    let wrong = staffed.call(("uma", "wrong horse"), "POST", "/v1/lookup", &body).await;
+    assert_eq!((wrong.status, wrong.header("www-authenticate")), (401, "Basic realm=\"tufstore\""));
+}
+
+#[tokio::test]
 async fn a_call_asks_of_so_many_images_and_signers() {
     let staffed = delegated().await;
     let image = json!({ "repository": NAME, "tag": "1" });
