@@ -1,7 +1,7 @@
 //! Content trust on or off for a registry, with the meaning of `az acr config content-trust`.
 
 use serde::{Deserialize, Serialize};
-use tufstore::terms::{RepositoryName, UnixTime};
+use tufstore::terms::{Position, RepositoryName, UnixTime};
 use tufstore::{DeleteError, Progress, Retention, StorageError, Store};
 
 use super::actor::{Actor, Did, Noted};
@@ -112,20 +112,39 @@ impl Directory {
         Ok(Disabled { repositories, freed_bytes })
     }
 
-    /// Deletes what was to be deleted when the process before this one ended.
+    /// Deletes what was to be deleted when the process before this one ended, on behalf of whoever wanted that.
     ///
     /// # Errors
     /// [`DisableError`].
+    ///
+    /// # Cost
+    /// A look at the names of repositories; if there is anything to delete, the headers of the whole journal are read.
     pub fn resume(&self, now: UnixTime) -> Result<(), DisableError> {
         let access = self.access();
         let disabled = access.policies().filter(|(_, policy)| policy.content_trust == ContentTrust::Disabled);
         for (registry, _) in disabled {
-            let deleted = self.delete_all(registry, &Actor::operator(), now)?;
+            if of(&self.store, registry).is_empty() {
+                continue;
+            }
+            let deleted = self.delete_all(registry, &self.disabled_by(registry), now)?;
             if deleted > 0 {
                 tracing::info!(%registry, deleted, "deleted what was left of a registry without content trust");
             }
         }
         Ok(())
+    }
+
+    /// Who disabled it last, as far as the audit trail can be read.
+    fn disabled_by(&self, registry: &Registry) -> Actor {
+        let change = Change::SetContentTrust {
+            registry: registry.clone(),
+            content_trust: Some(ContentTrust::Disabled),
+        };
+        let disabling = change.describe();
+        let lines = self.store.audit(Position::START).map_while(Result::ok);
+        let notes = lines.filter_map(|line| Noted::read(line.note.as_ref()?));
+        let last = notes.filter(|noted| noted.did.contains(&disabling)).last();
+        last.map_or_else(Actor::operator, |noted| noted.by)
     }
 
     fn delete_all(&self, registry: &Registry, by: &Actor, now: UnixTime) -> Result<u64, DisableError> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use tufstore::terms::RepositoryName;
+use tufstore::terms::{Position, RepositoryName};
 use tufstore_server::access::{Change, ContentTrust};
-use tufstore_server::directory::{Actor, Noted};
+use tufstore_server::directory::{Actor, Did, Noted};
 use tufstore_testkit::{Publisher, digest};
 
 use super::super::support::{Api, NAME};
@@ -144,12 +144,15 @@ async fn what_was_to_be_deleted_is_deleted_at_the_next_start() {
         registry: REGISTRY.parse().unwrap(),
         content_trust: Some(ContentTrust::Disabled),
     };
-    staffed.api.server.directory().change(vec![off], &Actor::operator(), staffed.api.now()).unwrap();
+    let by = Actor::Principal { id: "x".to_owned(), name: "olga".to_owned() };
+    staffed.api.server.directory().change(vec![off], &by, staffed.api.now()).unwrap();
     assert_eq!(staffed.api.store().repository_count(), 2);
     let staffed = Staffed { api: staffed.api.again().await };
     let left: Vec<_> = staffed.api.store().repositories().iter().map(ToString::to_string).collect();
     assert_eq!(left, [ELSEWHERE]);
     assert_eq!(shown(&staffed, REGISTRY).await["content_trust"], "disabled");
+    let last = staffed.api.store().audit(Position::START).last().unwrap().unwrap();
+    assert_eq!(Noted::read(&last.note.unwrap()), Some(Noted::by(by).because(Did::Disabled)));
     let path = format!("/v2/{ELSEWHERE}/_trust/tuf/root.json");
     let token = staffed.token(EVERYWHERE, ELSEWHERE).await;
     assert_eq!(staffed.send(&token, "GET", &path, "", Vec::new()).await.status, 200);
@@ -198,7 +201,7 @@ async fn the_first_user_finds_every_registry_enabled_that_holds_something() {
     };
     let unshown: Vec<_> = api.store().repositories().into_iter().filter(unshown).collect();
     assert!(unshown.is_empty(), "{unshown:?}");
-    let first = api.store().audit(tufstore::terms::Position::START).find_map(|line| {
+    let first = api.store().audit(Position::START).find_map(|line| {
         let note = line.unwrap().note?;
         Noted::read(&note).filter(|noted| !noted.did.is_empty())
     });
