@@ -1,6 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
+
 use crate::storage::local::delta::{Lineage, Reader, Recent, numbers};
 use crate::storage::local::heads::Heads;
 use crate::storage::local::index::{Life, Row};
@@ -107,7 +109,9 @@ impl LocalStorage {
         progress: &mut dyn FnMut(u64, u64) -> bool,
         report: &mut dyn FnMut(Damage),
     ) -> Result<bool, StorageError> {
-        self.heal_twins(report)?;
+        if !self.heal_twins(progress, report)? {
+            return Ok(false);
+        }
         let (heads, end, segments) = {
             let _no_commits = self.journal.appender();
             let (end, segments) = self.journal.reached();
@@ -139,27 +143,36 @@ impl LocalStorage {
         Ok(true)
     }
 
-    /// Makes both journals the same, where there are two.
-    fn heal_twins(&self, report: &mut dyn FnMut(Damage)) -> Result<(), StorageError> {
-        let Some(twins) = &self.twins else { return Ok(()) };
-        let mut heal = |numbers: Vec<u64>| {
-            for number in numbers {
-                match twins.heal_segment(number, self.journal.header_of(number)) {
-                    Err(StorageError::Corrupt { place, repository, finding }) => {
-                        report(Damage { repository, place, finding: finding.to_owned() });
-                    }
-                    healed => healed?,
-                }
+    /// Makes both journals the same, where there are two; `false` if it was stopped. Between segments others may write some anew.
+    fn heal_twins(
+        &self,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+        report: &mut dyn FnMut(Damage),
+    ) -> Result<bool, StorageError> {
+        let Some(twins) = &self.twins else { return Ok(true) };
+        let mut heal = |number| match twins.heal_segment(number, self.journal.header_of(number)) {
+            Err(StorageError::Corrupt { place, repository, finding }) => {
+                report(Damage { repository, place, finding: finding.to_owned() });
+                Ok(())
             }
-            Ok(())
+            healed => healed,
         };
+        let mut last = 0;
+        while let Some(number) = self.journal.followed().into_iter().find(|number| *number > last) {
+            let alone = self.compacting.lock();
+            heal(number)?;
+            MutexGuard::unlock_fair(alone);
+            last = number;
+            if !progress(0, self.journal.end().position.get()) {
+                return Ok(false);
+            }
+        }
         let _alone = self.compacting.lock();
-        heal(self.journal.followed())?;
         // Nobody writes to the newest one meanwhile.
         let mut writer = self.journal.appender();
-        let healed = heal(self.journal.newest());
+        let healed = self.journal.newest().into_iter().try_for_each(heal);
         writer.reopen(healed.is_ok());
-        healed
+        healed.map(|()| true)
     }
 
     fn compare_index(

@@ -261,3 +261,37 @@ fn a_scrub_of_a_store_that_takes_no_more_breaks_no_reading() {
     }
     assert!(halted > 0);
 }
+
+#[test]
+fn two_journals_are_compared_segment_by_segment_and_in_between_others_go_on_or_it_stops() {
+    let devices = [CrashDevice::new(), CrashDevice::new()];
+    let mut author = Author::default();
+    let storage = open(&devices[0], &devices[1]).unwrap();
+    for length in [40, 700, 1_500, 3_000] {
+        committed(&storage, author.publish("a", length));
+    }
+    storage.close().unwrap();
+    drop(storage);
+    let mut names = devices[0].list().unwrap();
+    names.retain(|name| name.ends_with(".segment"));
+    names.sort();
+    let [_, second, ..] = names.as_slice() else { panic!("{names:?}") };
+    let whole = devices[1].content(second);
+    let mut storage = open(&devices[0], &devices[1]).unwrap();
+    let damaged = devices[1].altered(second, |bytes| bytes[300] ^= 1);
+    storage.twins = Some(Twins::of(Arc::new(devices[0].clone()), Arc::new(damaged.clone())));
+    // It is stopped after the first.
+    let mut asked = 0;
+    let finished = storage.verify(
+        &mut |_, _| {
+            asked += 1;
+            assert!(storage.compacting.try_lock().is_some());
+            false
+        },
+        &mut |damage| panic!("{damage:?}"),
+    );
+    assert!(!finished.unwrap() && asked == 1);
+    assert!(damaged.content(second) != whole);
+    assert_eq!(damages(&storage), []);
+    assert!(damaged.content(second) == whole);
+}
