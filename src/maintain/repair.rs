@@ -11,7 +11,7 @@ use super::{Finding, Progress, Stage};
 use crate::recover::{Attachment, Online};
 use crate::storage::{
     Building, Commit, Record, RecordHeader, RecordKind, Salvage, SalvagedRecord, Storage, StorageError,
-    StoredDocument, Wanted,
+    StoredDocument, Wanted, Witnessed,
 };
 use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
 
@@ -181,10 +181,18 @@ impl Repairing<'_> {
     /// Ends what the checkpoint has seen end: the record that said so may be one that cannot be read.
     fn end_witnessed(&mut self) -> Result<(), StorageError> {
         let salvage = self.salvage;
-        salvage
-            .heads
-            .iter()
-            .try_for_each(|seen| self.hear_of(&seen.repository, seen.incarnation, seen.ended, seen.time))
+        for Witnessed { repository, incarnation, ended, time } in &salvage.heads {
+            let heard = self.heard.get(repository);
+            if !ended && heard.is_none_or(|(heard, _)| heard < incarnation) {
+                self.report.findings.push(Finding {
+                    repository: Some(repository.clone()),
+                    place: "repository".to_owned(),
+                    what: "it lived, and nothing of that life is left: it is deleted".to_owned(),
+                });
+            }
+            self.hear_of(repository, *incarnation, *ended, *time)?;
+        }
+        Ok(())
     }
 
     /// Takes a record over, or says why not.

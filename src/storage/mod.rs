@@ -13,7 +13,7 @@ mod header;
 pub use error::StorageError;
 pub use local::IndexKind;
 pub(crate) use local::{
-    Building, Payload, Raw, Salvage, SalvagedRecord, decode_attachment, decode_record_header,
+    Building, Payload, Raw, Salvage, SalvagedRecord, Witnessed, decode_attachment, decode_record_header,
     encode_attachment, encode_record_header,
 };
 

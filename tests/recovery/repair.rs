@@ -282,6 +282,11 @@ fn after_a_deletion(with_checkpoint: bool) -> (u64, u64) {
         let lives = new.view(&deleted).unwrap().is_some();
         let nobody_tells = report.gaps == [(Position::new(2), Position::new(2))] && !with_checkpoint;
         assert!(!lives || nobody_tells, "{case}");
+        let other: RepositoryName = "example.com/other".parse().unwrap();
+        if with_checkpoint && new.view(&other).unwrap().is_none() {
+            let named = report.findings.iter().any(|finding| finding.repository.as_ref() == Some(&other));
+            assert!(named, "{case}");
+        }
         unreadable += u64::from(lives);
         if !lives {
             // The next life is above the one that ended, though nothing of that may be left.

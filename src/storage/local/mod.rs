@@ -31,7 +31,7 @@ pub(crate) use codec::{
 };
 pub(crate) use delta::Payload;
 pub(crate) use journal::Raw;
-pub(crate) use salvage::{Building, Salvage, SalvagedRecord};
+pub(crate) use salvage::{Building, Salvage, SalvagedRecord, Witnessed};
 
 use std::collections::HashSet;
 use std::io;
