@@ -89,10 +89,10 @@ impl Logins {
                 {
                     return Ok(Some(identity.clone()));
                 }
-                // Names are the same in any case.
-                let named = self.seal(&[name.to_ascii_lowercase().as_bytes()]);
+                // However it is written: somebody has one name in any case, and an id that is written in several ways.
+                let whose = check.then().map_or_else(|| name.to_ascii_lowercase(), Identity::to_string);
                 let tried = self.by_address.check_key(&neighbourhood(from)).is_ok()
-                    && self.by_name.check_key(&named).is_ok();
+                    && self.by_name.check_key(&self.seal(&[whose.as_bytes()])).is_ok();
                 if !tried {
                     return Err(LoginError::TooMany);
                 }
@@ -134,7 +134,10 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::access::{Change, Kind, ObjectId, Rules, hash};
     use crate::settings::ServerLimits;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
     /// Whether another try is let through to the slow hash.
     async fn is_tried(logins: &Logins, name: &str, from: IpAddr) -> bool {
@@ -161,5 +164,36 @@ mod tests {
         let [same, other] = [0, 1].map(|network| Ipv6Addr::new(0x2001, 0xdb8, 0, network, 9, 9, 9, 9));
         assert!(!is_tried(&logins, "new", same.into()).await);
         assert!(is_tried(&logins, "newer", other.into()).await);
+    }
+
+    /// Each guess comes from another address, so that it is the name that counts.
+    #[tokio::test]
+    async fn guesses_at_one_person_are_counted_together_however_they_write_the_name() {
+        let id = ObjectId::random();
+        let names = ["alice".parse().unwrap()].into();
+        let password = Some(hash(b"the password of alice").unwrap());
+        let added = Change::AddPrincipal { id, kind: Kind::User, names, password };
+        let access = Access::default().apply(added, &Rules::default(), NOW).unwrap();
+        let (logins, workers) = (Logins::new(), Workers::new(&ServerLimits::default()));
+        let guess = async |name: &str, from: u32| {
+            let secret = Zeroizing::new(format!("guess number {from}"));
+            let login = Login::Named { name: name.to_owned(), secret };
+            let from = IpAddr::V4((from << 8).into());
+            logins.identify(&workers, &access, login, from, NOW).await.unwrap_err()
+        };
+        let id = id.to_string();
+        let spellings = ["alice", "Alice", "ALICE", id.as_str()];
+        let mut tried = 0;
+        for (from, spelled) in (1..200).zip(spellings.into_iter().cycle()) {
+            match guess(spelled, from).await {
+                LoginError::TooMany => break,
+                LoginError::Wrong => tried += 1,
+                other @ LoginError::Work(_) => panic!("{other}"),
+            }
+        }
+        // One more every two seconds.
+        assert!((30..60).contains(&tried), "{tried}");
+        // Somebody else is not kept out by that, whether they are there or not.
+        assert_eq!(guess("bob", 1000).await, LoginError::Wrong);
     }
 }
