@@ -8,6 +8,7 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tufstore::terms::{InvalidNote, Note, Position, RepositoryName, Revision, UnixTime};
@@ -15,6 +16,7 @@ use tufstore::{
     AuditLine, Audited, ChangeKind, Fault, Lost, Options, Repair, Restore, Retention, Settings,
     SettingsError, Since, Store,
 };
+use tufstore_testkit::device::{CrashDevice, Fault as DiskFault, Survival};
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest};
 
 fn options() -> Options {
@@ -168,6 +170,51 @@ fn the_audit_trail_tells_of_every_commit_with_its_note_and_is_chained() {
         assert!(AuditLine::read(garbage).is_err());
     }
     assert_eq!(store.audit(Position::new(4)).count(), 2);
+}
+
+/// How many of five steps came to their end: settings, a noted publication, settings, a noted deletion, settings.
+fn play(device: &CrashDevice) -> usize {
+    let Ok(store) = Store::open_on(Arc::new(device.clone()), options()) else { return 0 };
+    let mut publisher = Publisher::for_store("example.com/app", &store);
+    let mut step = |number| match number {
+        0 => set(&store, 0, "one").is_ok(),
+        1 => {
+            let upload = publisher.first_upload().with_note(note("by somebody"));
+            store.publish(publisher.repository(), &upload, NOW).is_ok()
+        }
+        2 => set(&store, 1, "another").is_ok(),
+        3 => store.delete_noting(publisher.repository(), &note("by an operator"), NOW).is_ok(),
+        _ => set(&store, 2, "the third").is_ok(),
+    };
+    (0..5).take_while(|number| step(*number)).count()
+}
+
+#[test]
+fn a_power_cut_leaves_settings_and_notes_with_the_commits_that_they_are_of() {
+    let told = ["became 3", "by somebody", "became 7", "by an operator", "became 9"];
+    let kept = [None, Some("one"), Some("one"), Some("another"), Some("another"), Some("the third")];
+    for operation in 1.. {
+        let device = CrashDevice::new();
+        device.set_fault(operation, DiskFault::PowerCut);
+        let done = play(&device);
+        if !device.met_fault() {
+            assert!(done == told.len() && operation > 15, "{operation}");
+            return;
+        }
+        for survival in [Survival::Dropped, Survival::Kept, Survival::Torn { piece: 512, seed: operation }] {
+            let case = format!("operation {operation}, {survival:?}, after {done} steps");
+            let left = device.after_power_cut(survival);
+            let store = Store::open_on(Arc::new(left), options()).unwrap();
+            let lines: Vec<_> = store.audit(Position::START).map(Result::unwrap).collect();
+            assert!((done..=done + 1).contains(&lines.len()), "{case}: {lines:?}");
+            let found = lines.iter().map(|line| line.note.as_ref().map(ToString::to_string));
+            assert_eq!(found.map(Option::unwrap).collect::<Vec<_>>(), told[..lines.len()], "{case}");
+            assert!(lines.windows(2).all(|pair| pair[1].previous == pair[0].digest()), "{case}");
+            let settings = store.settings().unwrap().map(|settings| settings.bytes.to_vec());
+            assert_eq!(settings, kept[lines.len()].map(|text| text.as_bytes().to_vec()), "{case}");
+            assert_eq!(store.repositories().len(), usize::from((2..4).contains(&lines.len())), "{case}");
+        }
+    }
 }
 
 #[test]
