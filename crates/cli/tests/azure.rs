@@ -26,9 +26,9 @@ const OF_AZURE: &str = "contoso.azurecr.io/team/app";
 #[test]
 fn every_command_of_the_page_for_those_who_come_from_azure_does_what_it_says() {
     let mut played = Played::new(REGISTRY, &["--no-tls"]);
-    // What a server with TLS would have made, and what bob pulled from Azure before.
+    // What a server with TLS would have made, and what the operator inspected in Azure before.
     write(&played.folder.path().join("store/tls/ca.crt"), b"a certificate");
-    pulled_from_azure(&played);
+    inspected_in_azure(&played);
     let mut docker = Docker::default();
     let steps = steps(&page());
     assert!(steps.len() > 60, "the page was not found");
@@ -55,11 +55,11 @@ fn fetch(played: &Played, step: &Step) -> Said {
     Said { code: i32::from(answer.status != 200), text: answer.text() }
 }
 
-fn pulled_from_azure(played: &Played) {
+fn inspected_in_azure(played: &Played) {
     let mut azure = common::Server::new(OF_AZURE, now());
     azure.author.set_tag("v1", digest("one"), 1);
     azure.publish();
-    azure.write_cache(&played.home("bob").join(".docker/trust/tuf").join(OF_AZURE).join("metadata"));
+    azure.write_cache(&played.home("the operator").join(".docker/trust/tuf").join(OF_AZURE).join("metadata"));
 }
 
 /// Does at the server what Docker would: with what somebody logged in with, and a token for each command.

@@ -48,7 +48,7 @@ impl Drop for Registry {
     }
 }
 
-/// The page, and what is there before it begins: images, and what bob pulled from Azure.
+/// The page, and what is there before it begins: images, and what the operator inspected in Azure.
 fn begun(client: &Client) -> Played {
     let mut played = Played::new(&format!("127.0.0.1:{}", free_port()), &[]);
     std::os::unix::fs::symlink(&client.path, played.programs.join("docker")).unwrap();
@@ -64,7 +64,7 @@ fn begun(client: &Client) -> Played {
     let mut azure = common::Server::new(OF_AZURE, common::now());
     azure.author.set_tag("v1", digest("one"), 1);
     azure.publish();
-    azure.write_cache(&played.home("bob").join(".docker/trust/tuf").join(OF_AZURE).join("metadata"));
+    azure.write_cache(&played.home("the operator").join(".docker/trust/tuf").join(OF_AZURE).join("metadata"));
     played
 }
 
