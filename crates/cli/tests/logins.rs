@@ -266,6 +266,25 @@ fn a_web_page_orders_nothing() {
 }
 
 #[test]
+fn lists_say_in_words_what_programs_are_told_by_a_name() {
+    let served = Served::new();
+    served.ours(&["user", "add", "root", "--admin", "--no-password"]).ok();
+    served.ours(&["principal", "create", "ci"]).ok();
+    let listed = served.ours(&["user", "list", "--output", "json"]).ok().json();
+    let mut kinds: Vec<_> =
+        listed.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["admin", "service", "user", "user"]);
+    let table = served.ours(&["user", "list"]).ok().stdout;
+    assert!(table.contains("the admin account") && table.contains("a service principal"), "{table}");
+    // The shortest life is over when the list is asked for.
+    served.ours(&["token", "create", "short", "--of", "alice", "--expires", "1s"]).ok();
+    thread::sleep(Duration::from_millis(1100));
+    let table = served.ours(&["token", "list"]).ok().stdout;
+    assert_eq!(table.matches("expired 20").count(), 1, "{table}");
+}
+
+#[test]
 fn an_audit_trail_that_was_changed_after_its_export_is_found_out() {
     let served = Served::new();
     assert_eq!(served.sign(&served.alice()), 200);

@@ -47,7 +47,7 @@ pub struct AccessEntry {
 pub struct PrincipalEntry {
     /// What it is called.
     pub names: BTreeSet<Name>,
-    /// What it is.
+    /// What it is: `admin`, `classic-administrator`, `service` or `user`.
     pub kind: String,
     /// What stands for it.
     pub object_id: ObjectId,
@@ -343,6 +343,16 @@ impl Question for WhoMay {
     }
 }
 
+/// As programs are told.
+fn kind(kind: access::Kind) -> &'static str {
+    match kind {
+        access::Kind::Admin => "admin",
+        access::Kind::ClassicAdministrator => "classic-administrator",
+        access::Kind::Service { .. } => "service",
+        access::Kind::User => "user",
+    }
+}
+
 impl From<&Access> for AccessEntry {
     fn from(access: &Access) -> Self {
         let called = |id: ObjectId| {
@@ -351,7 +361,7 @@ impl From<&Access> for AccessEntry {
         };
         let principal = |(object_id, principal): (ObjectId, &access::Principal)| PrincipalEntry {
             names: principal.names.clone(),
-            kind: principal.kind.to_string(),
+            kind: kind(principal.kind).to_owned(),
             object_id,
             application_id: principal.application(),
             password: principal.password.is_some(),

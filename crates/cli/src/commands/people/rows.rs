@@ -6,6 +6,7 @@ use tufstore_server::access::{Limit, Permission, Permissions};
 use tufstore_server::admin::{AssignmentEntry, GroupEntry, PrincipalEntry, RoleEntry, TokenEntry};
 use tufstore_server::directory::To;
 
+use crate::clock;
 use crate::output::{Column, Row};
 
 fn joined<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
@@ -14,6 +15,17 @@ fn joined<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
 
 fn day(time: UnixTime) -> String {
     UnixTime::from_seconds(time.seconds()).to_string()
+}
+
+/// What a principal is, to people.
+fn kind(kind: &str) -> &str {
+    match kind {
+        "admin" => "the admin account",
+        "classic-administrator" => "a classic administrator",
+        "service" => "a service principal",
+        "user" => "a user",
+        other => other,
+    }
 }
 
 macro_rules! rows {
@@ -42,7 +54,7 @@ macro_rules! rows {
 rows! {
     PrincipalRow of PrincipalEntry ["NAMES", "KIND", "LOGS IN BY", "OBJECT ID", "APPLICATION ID", "CREATED"] |entry| [
         joined(&entry.names),
-        if entry.disabled { format!("{}, disabled", entry.kind) } else { entry.kind.clone() },
+        if entry.disabled { format!("{}, disabled", kind(&entry.kind)) } else { kind(&entry.kind).to_owned() },
         if entry.password { "password or token".to_owned() } else { "token".to_owned() },
         entry.object_id.to_string(),
         entry.application_id.map(|id| id.to_string()).unwrap_or_default(),
@@ -62,7 +74,7 @@ rows! {
         entry.name.to_string(),
         entry.of.clone().unwrap_or_default(),
         entry.limit.as_ref().map_or_else(|| "all that its holder may".to_owned(), limit),
-        day(entry.expires),
+        if entry.expires > clock::now() { day(entry.expires) } else { format!("expired {}", day(entry.expires)) },
         entry.id.to_string(),
     ];
 }
