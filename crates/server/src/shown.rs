@@ -104,3 +104,52 @@ pub(crate) mod files {
         Ok(files.into_iter().map(|File { role, version, sha256 }| (role, version, sha256)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use serde_json::{from_value, json, to_value};
+    use tufstore::terms::{RoleName, Sha256, UnixTime, Version};
+
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct All {
+        #[serde(with = "super::text")]
+        time: UnixTime,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "super::optional_text")]
+        until: Option<UnixTime>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "super::digest")]
+        digest: Option<Sha256>,
+        #[serde(with = "super::files")]
+        files: Vec<(RoleName, Version, Sha256)>,
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        let (time, hex) = (UnixTime::new(0, 5), "ab".repeat(32));
+        let sha256: Sha256 = hex.parse().unwrap();
+        let files = vec![(RoleName::Root, Version::FIRST, sha256)];
+        let whole = All { time, until: Some(time), digest: Some(sha256), files };
+        let shown = "1970-01-01T00:00:00.000000005Z";
+        let files = json!([{ "role": "root", "version": 1, "sha256": hex }]);
+        let expected =
+            json!({ "time": shown, "until": shown, "digest": format!("sha256:{hex}"), "files": files });
+        assert_eq!(to_value(&whole).unwrap(), expected);
+        assert_eq!(from_value::<All>(expected).unwrap(), whole);
+        let least = json!({ "time": shown, "files": [] });
+        let without = All { time, until: None, digest: None, files: Vec::new() };
+        assert_eq!(to_value(&without).unwrap(), least);
+        assert_eq!(from_value::<All>(least).unwrap(), without);
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let (time, hex) = ("1970-01-01T00:00:00Z", "ab".repeat(32));
+        for digest in [json!(hex), json!(format!("sha512:{hex}")), json!("sha256:"), json!(7)] {
+            let all = json!({ "time": time, "digest": digest, "files": [] });
+            assert!(from_value::<All>(all).is_err(), "{digest}");
+        }
+        for time in [json!("today"), json!(0), json!({ "seconds": 0, "nanoseconds": 0 })] {
+            assert!(from_value::<All>(json!({ "time": time, "files": [] })).is_err(), "{time}");
+        }
+    }
+}
