@@ -10,6 +10,7 @@ mod authority;
 mod connection;
 mod stack;
 mod tls;
+mod unread;
 
 use std::future::Future;
 use std::io;

@@ -5,9 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::{Body, HttpBody};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use tracing::Instrument;
 
+use super::unread;
 use crate::api::{self, Peer, RequestId, WireError, route};
 use crate::clock::Stopwatch;
 use crate::metrics::{self, Seen};
@@ -47,6 +48,7 @@ pub(super) async fn answer(
     let most = u64::try_from(service.bodies.longest()).unwrap_or(u64::MAX);
     let request_bytes = length(request.headers()).unwrap_or(0).min(most);
     let span = tracing::info_span!("request", id = id.as_str(), %peer, %method, path);
+    let (request, unread) = unread::lend(request);
     let mut response = if let Some(_answering) = service.quotas.answering(peer.ip()) {
         let answered = AssertUnwindSafe(api::answer(service, route, request)).catch_unwind();
         answered.instrument(span.clone()).await.unwrap_or_else(|_| {
@@ -73,6 +75,10 @@ pub(super) async fn answer(
     }
     let microseconds = u64::try_from(seen.duration.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(parent: &span, status = seen.status.as_u16(), bytes = seen.response_bytes, microseconds, "answered");
+    // Whose time is over is not waited for once more.
+    if !seen.status.is_success() && seen.status != StatusCode::REQUEST_TIMEOUT {
+        unread.pass_over().await;
+    }
     response
 }
 

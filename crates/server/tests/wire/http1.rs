@@ -211,3 +211,27 @@ async fn a_client_that_takes_no_answer_is_left() {
     assert_eq!(running.status("/v2/").await, 200);
     running.stop().await;
 }
+
+/// A client that closes its connections sends on while it is refused, and has to see why.
+#[tokio::test]
+async fn who_is_refused_before_all_is_sent_sees_why() {
+    let running = Running::plain(|settings| settings.api.gun_prefixes = vec!["other/".to_owned()]).await;
+    let length = 200 << 10;
+    let head = publication(&format!("Connection: close\r\nContent-Length: {length}\r\n"));
+    let mut stream = running.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        time::sleep(Duration::from_millis(20)).await;
+        stream.write_all(&vec![b'x'; length / 10]).await.unwrap();
+    }
+    let answer = rest(&mut stream).await;
+    assert_eq!(statuses(&answer), [400], "{answer}");
+    assert!(answer.contains("INVALID_GUN"), "{answer}");
+    // What is announced to be much is not waited for.
+    let head = publication("Connection: close\r\nContent-Length: 1000000\r\n");
+    assert_eq!(statuses(&running.send(head.as_bytes()).await), [400]);
+    // Nor what is sent only when somebody wants it.
+    let head = publication("Connection: close\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n");
+    assert_eq!(statuses(&running.send(head.as_bytes()).await), [400]);
+    running.stop().await;
+}
