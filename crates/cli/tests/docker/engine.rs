@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ const UNTIL_CLOSED: &str =
 /// An address of this machine alone that is not one of loopback, by which Docker decides whom it verifies (RFC 5737).
 pub(crate) const ELSEWHERE: &str = "192.0.2.77";
 
-fn until_the_end(mut program: Command, log: &Path, folder: &Path, at_last: &str) -> Child {
+/// Runs a program until what is returned is dropped; `folder` goes after it.
+pub(crate) fn until_the_end(mut program: Command, log: &Path, folder: &Path, at_last: &str) -> Child {
     let arguments: Vec<_> = program.get_args().map(ToOwned::to_owned).collect();
     let mut shell = Command::new("sh");
     shell.args(["-c", UNTIL_CLOSED, "sh"]).arg(program.get_program()).args(arguments);
@@ -60,7 +61,7 @@ impl Engine {
         engine
             // No network of containers: nothing here needs one, and the machine's rules stay as they are.
             .args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"])
-            .arg(format!("--insecure-registry={ELSEWHERE}:{registry}"))
+            .arg(format!("--insecure-registry={ELSEWHERE}/32"))
             .arg("--data-root")
             .arg(at("data"))
             .arg("--exec-root")
@@ -117,10 +118,12 @@ impl Engine {
         assert!(import.arg("import").arg(&archive).arg(name).output().unwrap().status.success());
     }
 
-    /// A client's command on this engine.
+    /// A client's command on this engine. None takes minutes.
     pub(crate) fn command(&self, client: &Path) -> Command {
-        let mut command = Command::new(client);
+        let mut command = Command::new("timeout");
         command
+            .arg("120")
+            .arg(client)
             .env("DOCKER_HOST", format!("unix://{}", self.path("engine.sock").display()))
             .env_remove("DOCKER_CONTENT_TRUST")
             .stdin(Stdio::null());
@@ -128,7 +131,7 @@ impl Engine {
     }
 }
 
-fn wait(log: &Path, ready: impl Fn() -> bool) {
+pub(crate) fn wait(log: &Path, ready: impl Fn() -> bool) {
     let begun = now();
     while !ready() {
         assert!(begun.elapsed() < Duration::from_mins(1), "{}", fs::read_to_string(log).unwrap());
@@ -219,7 +222,7 @@ impl<'a> User<'a> {
         self
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = self.engine.command(&self.client.path);
         command
             .env("DOCKER_CONFIG", self.config.path())
@@ -239,6 +242,13 @@ impl<'a> User<'a> {
         said(self.command().args(arguments))
     }
 
+    /// Logs in, as scripts do it.
+    pub(crate) fn login(&self, registry: &str, name: &str, secret: &str) -> Said {
+        let mut command = self.command();
+        command.args(["login", registry, "--username", name, "--password-stdin"]);
+        said_to(&mut command, secret)
+    }
+
     /// A build by the legacy builder, which is the one that knows content trust.
     pub(crate) fn build(&self, dockerfile: &str) -> Said {
         let context = tempfile::tempdir().unwrap();
@@ -251,6 +261,11 @@ impl<'a> User<'a> {
                 .arg("build")
                 .arg(context.path()),
         )
+    }
+
+    /// Removes what was seen of a repository, and no key.
+    pub(crate) fn forget(&self, repository: &str) {
+        fs::remove_dir_all(self.config.path().join("trust/tuf").join(repository)).unwrap();
     }
 
     /// The digest that an image's tag was pushed or pulled under.
@@ -273,8 +288,18 @@ impl<'a> User<'a> {
     }
 }
 
-fn said(command: &mut Command) -> Said {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+pub(crate) fn said(command: &mut Command) -> Said {
+    ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+fn said_to(command: &mut Command, input: &str) -> Said {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    ended(child)
+}
+
+fn ended(mut child: Child) -> Said {
     let mut stderr = child.stderr.take().unwrap();
     let errors = thread::spawn(move || {
         let mut text = String::new();

@@ -10,7 +10,11 @@ mod page;
 #[path = "../serving/mod.rs"]
 mod serving;
 mod azure;
+mod anew;
 mod engine;
+mod house;
+mod programs;
+mod roles;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -17,7 +17,7 @@ pub(crate) struct Client {
     url: String,
     ca: PathBuf,
     /// Name and password, if they have any.
-    credentials: Option<&'static str>,
+    credentials: Option<String>,
 }
 
 /// What one command said.
@@ -52,8 +52,8 @@ impl Client {
     }
 
     /// The same user, with a name and a password.
-    pub(crate) fn known_as(self, credentials: &'static str) -> Self {
-        Self { credentials: Some(credentials), ..self }
+    pub(crate) fn known_as(self, credentials: impl Into<String>) -> Self {
+        Self { credentials: Some(credentials.into()), ..self }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -69,9 +69,9 @@ impl Client {
 
     /// Runs a command to its end; what it asks is answered by `yes`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        let mut command = Command::new("notary");
+        let mut command = Command::new("timeout");
         command
-            .args(["-s", &self.url, "--tlscacert"])
+            .args(["120", "notary", "-s", &self.url, "--tlscacert"])
             .arg(&self.ca)
             .arg("-d")
             .arg(self.folder.path().join("trust"))
@@ -83,7 +83,7 @@ impl Client {
         for role in ["ROOT", "TARGETS", "SNAPSHOT", "DELEGATION"] {
             command.env(format!("NOTARY_{role}_PASSPHRASE"), "a passphrase");
         }
-        if let Some(credentials) = self.credentials {
+        if let Some(credentials) = &self.credentials {
             command.env("NOTARY_AUTH", STANDARD.encode(credentials));
         }
         let mut child = command.spawn().unwrap();

@@ -11,5 +11,6 @@ mod rotation;
 mod running;
 mod tags;
 mod tokens;
+mod users;
 
 const NAME: &str = "reg.example.com:5000/team/app.v1";
