@@ -83,6 +83,15 @@ impl House {
         Self { folder, server, registry, _running: running }
     }
 
+    /// The same, after the trust server was started anew. The registry goes on with what verified tokens before.
+    pub(crate) fn started_anew(self) -> Self {
+        let Self { folder, server, registry, _running } = self;
+        let address = format!("127.0.0.1:{}", server.port);
+        assert!(server.stop().success());
+        let server = Server::start_on(&address, &folder.path().join("store"), &[], &[]);
+        Self { folder, server, registry, _running }
+    }
+
     /// Another password for a user.
     #[track_caller]
     pub(crate) fn password(&self, name: &str, password: &str) {

@@ -64,6 +64,22 @@ fn who_logs_in_at_the_registry_is_known_to_the_trust_server() {
     });
 }
 
+/// The certificate that the registry was given is good for ever.
+#[test]
+fn nobody_has_to_log_in_again_after_the_server_was_started_anew() {
+    for client in CLIENTS.iter() {
+        let house = House::new();
+        let signer = house.user(client, "signer", &["AcrPush", "AcrImageSigner"]);
+        let image = house.image("app:v1", "one");
+        signer.run(&["push", &image]).ok();
+        let house = house.started_anew();
+        house.image("app:v1", "two");
+        let digest = User::digest(&signer.run(&["push", &image]).ok());
+        assert!(signer.run(&["pull", &image]).ok().stdout.contains(&digest));
+        signer.without(&["push", &image]).ok();
+    }
+}
+
 /// For a registry on loopback Docker verifies nobody; for this one it does, and the token service with the trust server.
 #[test]
 fn the_token_service_is_verified_for_a_registry_elsewhere() {

@@ -43,8 +43,13 @@ impl Server {
 
     /// The same, with variables of the environment.
     pub(crate) fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_on("127.0.0.1:0", data, more, variables)
+    }
+
+    /// The same, listening somewhere else.
+    pub(crate) fn start_on(address: &str, data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tufstore"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", address, "--data"])
             .arg(data)
             .args(more)
             .envs(variables.iter().copied())
