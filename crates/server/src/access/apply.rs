@@ -63,6 +63,10 @@ impl Access {
             }
             Change::SetPassword { principal, password } => next.principal_mut(principal)?.password = password,
         }
+        let (before, after) = (self.entries(), next.entries());
+        if after > before && after > rules.most_entries {
+            return Err(Refused::TooMuch { most: rules.most_entries });
+        }
         // By whichever change it would come about: a role, a member, or what a role is made of.
         match next.signing_administrator() {
             None => Ok(next),
@@ -230,6 +234,10 @@ impl Access {
 
     fn add_token(&mut self, id: TokenId, token: Token, rules: &Rules, now: UnixTime) -> Result<(), Refused> {
         let Token { name, expires, grant, .. } = &token;
+        if let Grant::Personal { of, .. } = grant {
+            // Those whose time is over are nobody's loss, and what happened to them is told by the audit trail.
+            self.tokens.retain(|_, token| !(token.is_of(*of) && token.has_expired(now)));
+        }
         if self.tokens.contains_key(&id) {
             return Err(Refused::IdTaken { id: id.to_string() });
         }
@@ -245,7 +253,15 @@ impl Access {
             return Err(Refused::TokenLivesTooLong { expires, latest });
         }
         match grant {
-            Grant::Personal { of, .. } => drop(self.principal_mut(*of)?),
+            Grant::Personal { of, .. } => {
+                let most = rules.most_tokens_of_one;
+                let theirs = self.tokens.values().filter(|token| token.is_of(*of)).count();
+                let principal = self.principal_mut(*of)?;
+                if theirs >= most {
+                    let of = principal.names.first().map(ToString::to_string).unwrap_or_default();
+                    return Err(Refused::TooManyTokens { of, most });
+                }
+            }
             Grant::Own { limit } => is_for_a_token_of_its_own(limit)?,
         }
         self.tokens.insert(id, token);

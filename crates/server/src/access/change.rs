@@ -161,12 +161,17 @@ pub enum Change {
 pub struct Rules {
     /// How long a token may be worth something.
     pub longest_token: Duration,
+    /// How many tokens there may be of one principal.
+    pub most_tokens_of_one: usize,
+    /// How many principals, groups, custom roles, assignments and tokens there may be together: all of them are written down anew
+    /// with each change.
+    pub most_entries: usize,
 }
 
 impl Default for Rules {
-    /// A year, with the day that some have more.
+    /// A year, with the day that some have more; a hundred tokens of one, and what fits into some megabytes.
     fn default() -> Self {
-        Self { longest_token: Duration::from_hours(366 * 24) }
+        Self { longest_token: Duration::from_hours(366 * 24), most_tokens_of_one: 100, most_entries: 50_000 }
     }
 }
 

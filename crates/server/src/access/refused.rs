@@ -77,7 +77,7 @@ pub enum Refused {
         id: AssignmentId,
     },
     /// No such group.
-    #[error("there is no group {group}: add it first")]
+    #[error("there is no group {group}: list the groups")]
     NoSuchGroup {
         /// Its name.
         group: Name,
@@ -105,7 +105,7 @@ pub enum Refused {
         principal: ObjectId,
     },
     /// No such custom role.
-    #[error("there is no role {role}: define it first, or use a built in one")]
+    #[error("there is no role {role}: list the roles")]
     NoSuchRole {
         /// Its name.
         role: CustomRole,
@@ -153,6 +153,22 @@ pub enum Refused {
         expires: UnixTime,
         /// The latest that is allowed.
         latest: UnixTime,
+    },
+    /// As much as may be written down.
+    #[error(
+        "{most} users, groups, roles, assignments and tokens are written down, and no more are: remove some"
+    )]
+    TooMuch {
+        /// How many there may be together.
+        most: usize,
+    },
+    /// As many tokens as anybody may have.
+    #[error("{of} has {most} tokens, which is as many as there may be: revoke one first")]
+    TooManyTokens {
+        /// Whose, or nobody's.
+        of: String,
+        /// How many there may be.
+        most: usize,
     },
     /// A token that is of nobody would be for everything.
     #[error(

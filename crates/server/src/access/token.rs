@@ -89,6 +89,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// Whether it is a principal's.
+    pub(super) fn is_of(&self, principal: ObjectId) -> bool {
+        matches!(&self.grant, Grant::Personal { of, .. } if *of == principal)
+    }
+
     /// Whether its time is over.
     pub fn has_expired(&self, now: UnixTime) -> bool {
         self.expires <= now

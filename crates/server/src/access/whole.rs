@@ -38,6 +38,13 @@ impl Access {
         self.principals.is_empty() && self.tokens.is_empty()
     }
 
+    /// How much is written down.
+    pub(super) fn entries(&self) -> usize {
+        let named = self.principals.len() + self.groups.len() + self.roles.len();
+        let members: usize = self.groups.values().map(|group| group.members.len()).sum();
+        named + members + self.assignments.len() + self.tokens.len() + self.policies.len()
+    }
+
     /// Every principal.
     pub fn principals(&self) -> impl Iterator<Item = (ObjectId, &Principal)> {
         self.principals.iter().map(|(id, principal)| (*id, principal))

@@ -140,7 +140,7 @@ fn a_token_expires_within_a_year_and_not_before_it_begins() {
     assert!(apply(&access, until(latest)).is_ok());
     let expires = latest.after(Duration::from_nanos(1));
     assert_eq!(refused(&access, until(expires)), Refused::TokenLivesTooLong { expires, latest });
-    let shorter = Rules { longest_token: DAY };
+    let shorter = Rules { longest_token: DAY, ..Rules::default() };
     assert!(access.apply(until(NOW.after(DAY)), &shorter, NOW).is_ok());
     assert!(access.apply(until(NOW.after(2 * DAY)), &shorter, NOW).is_err());
 }
@@ -229,4 +229,29 @@ fn nothing_shows_a_secret_or_a_hash() {
     for hidden in [hidden, &String::from(secret.hash()), "argon2", "AAAA"] {
         assert!(!all.contains(hidden), "{all}");
     }
+}
+
+#[test]
+fn so_many_tokens_of_one_and_so_much_in_all_are_written_down_and_no_more() {
+    let rules = Rules { most_tokens_of_one: 2, most_entries: 1_000, ..Rules::default() };
+    let token = |name: &str, expires| {
+        let secret = Secret::random();
+        let (id, hash) = (secret.id().clone(), secret.hash());
+        Change::AddToken { id, name: name.parse().unwrap(), secret: hash, expires, grant: personal(3) }
+    };
+    let add = |access: &Access, name, expires, now| access.apply(token(name, expires), &rules, now);
+    let (soon, later) = (NOW.after(DAY), NOW.after(DAY * 3));
+    let access = add(&everybody(), "one", soon, NOW).unwrap();
+    let access = add(&access, "two", later, NOW).unwrap();
+    let full = add(&access, "three", later, NOW).unwrap_err();
+    assert!(matches!(full, Refused::TooManyTokens { most: 2, .. }), "{full}");
+    // What has expired makes room, and its name is free again.
+    let access = add(&access, "one", later, NOW.after(DAY * 2)).unwrap();
+    assert_eq!(access.tokens().count(), 2);
+
+    let rules = Rules { most_entries: access.entries(), ..rules };
+    let group = Change::AddGroup { group: "more".parse().unwrap() };
+    assert!(matches!(access.apply(group, &rules, NOW), Err(Refused::TooMuch { .. })));
+    let removed = Change::RevokeToken { id: access.tokens().next().unwrap().0.clone() };
+    access.apply(removed, &Rules { most_entries: 0, ..rules }, NOW).unwrap();
 }
