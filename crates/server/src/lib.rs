@@ -7,6 +7,8 @@
 //! transport  accept ─limits─▶ TLS ─▶ HTTP/1.1 or h2 ─▶ api ─▶ answer
 //! api        path ─route─▶ Route ─prefix─▶ ─access─▶ handler ─workers─▶ store
 //! auth       Authorization ─token─▶ who asks, and what they may
+//! tokens     a name and a secret ─login─▶ Identity ─grants─▶ a token, for some minutes
+//! directory  Order ─▶ Access, durable and then in force; content trust on and off; access decides
 //! renewal    a reader of what is due ─▶ one publication of an empty upload, for all who wait
 //! upkeep     concerns: what expires, for the metrics · maintenance: scrubbing and collecting, a little at a time
 //! admin      a socket in the store's folder ─▶ the same questions that the command line asks a closed store
@@ -16,8 +18,6 @@
 //! clients know, limits that strangers run into, and the keys that the server signs with.
 #![forbid(unsafe_code)]
 
-pub mod access;
-pub mod directory;
 mod clock;
 mod concerns;
 mod maintenance;
@@ -29,13 +29,15 @@ mod quotas;
 mod refusals;
 mod workers;
 mod renewal;
+pub mod access;
+pub mod directory;
 mod auth;
+mod tokens;
 mod api;
 mod transport;
 pub mod admin;
 mod secrets;
 mod server;
-mod tokens;
 pub mod settings;
 
 #[cfg(fuzzing)]
