@@ -91,7 +91,7 @@ impl Default for ServerLimits {
             reads: 64,
             renewals: 8,
             scans: 4,
-            client_requests: 256,
+            client_requests: 1024,
             client_publications_per_minute: None,
             publications_per_minute: None,
             repositories: None,
