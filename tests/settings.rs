@@ -9,9 +9,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tufstore::terms::{InvalidNote, Note, Position, RepositoryName, Revision, UnixTime};
+use tufstore::terms::{InvalidNote, Note, Position, RepositoryName, Revision};
 use tufstore::{
     AuditLine, Audited, ChangeKind, Fault, Lost, Options, Repair, Restore, Retention, Settings,
     SettingsError, Since, Store,
@@ -236,8 +235,9 @@ fn a_collection_keeps_the_newest_settings_and_every_note() {
         set(&store, number, &secret(number)).unwrap();
     }
     let before = notes(&store);
-    let retention = Retention::default().with_age(Duration::ZERO).with_worth(0);
-    let report = store.collect(&retention, UnixTime::from_seconds(i64::MAX / 4), &mut |_| true).unwrap();
+    // Whatever is kept of repositories: what was taken away from somebody is not.
+    let retention = Retention::of_everything().with_worth(0);
+    let report = store.collect(&retention, NOW, &mut |_| true).unwrap();
     assert!(report.documents >= 15, "{report:?}");
     assert_eq!(present(&store), (20, secret(19)));
     assert_eq!(notes(&store), before);
@@ -275,9 +275,11 @@ fn a_backup_holds_them_and_a_restored_store_has_those_of_the_backup() {
 fn a_repaired_store_has_the_newest_settings_that_are_whole_and_says_what_is_lost() {
     let folders = tempfile::tempdir().unwrap();
     let at = |name: &str| folders.path().join(name);
-    drop(filled(&at("old")));
+    let (store, publisher) = filled(&at("old"));
+    store.delete_noting(publisher.repository(), &note("by an operator"), NOW).unwrap();
+    drop(store);
     let repair = |to: &str| {
-        let repair = Repair { from: at("old"), to: at(to), files: Vec::new(), position_above: None };
+        let repair = Repair { from: at("old"), to: at(to), ..Repair::default() };
         Store::repair(&repair, &mut |_| {}).unwrap()
     };
     let report = repair("whole");
@@ -286,12 +288,27 @@ fn a_repaired_store_has_the_newest_settings_that_are_whole_and_says_what_is_lost
     assert_eq!(present(&store), (3, "the third".to_owned()));
     assert_eq!(notes(&store), notes(&open(&at("old"))));
 
-    let journal = at("old").join("journal");
+    damage(&at("old"), b"the third");
+    let report = repair("less");
+    let lost =
+        report.findings.iter().find(|finding| finding.what.contains("those before them hold again")).unwrap();
+    assert_eq!((lost.repository.clone(), lost.place.as_str()), (None, "settings"));
+    let store = open(&at("less"));
+    // Every note stays, and so does the count.
+    assert_eq!(present(&store), (4, "another".to_owned()));
+    let kept: Vec<_> = notes(&store).into_iter().flatten().collect();
+    assert_eq!(kept, ["became 3", "became 7", "by somebody", "became 9", "by an operator"]);
+    set(&store, 4, "anew").unwrap();
+    assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
+}
+
+/// Changes a byte of what stands so in a segment.
+fn damage(store: &Path, what: &[u8]) {
     let mut damaged = 0;
-    for entry in std::fs::read_dir(journal).unwrap() {
+    for entry in std::fs::read_dir(store.join("journal")).unwrap() {
         let path = entry.unwrap().path();
         let mut bytes = std::fs::read(&path).unwrap();
-        let found = bytes.windows(9).position(|window| window == b"the third");
+        let found = bytes.windows(what.len()).position(|window| window == what);
         if let (Some(found), Some("segment")) = (found, path.extension().and_then(|name| name.to_str())) {
             bytes[found] ^= 1;
             std::fs::write(&path, bytes).unwrap();
@@ -299,13 +316,33 @@ fn a_repaired_store_has_the_newest_settings_that_are_whole_and_says_what_is_lost
         }
     }
     assert_eq!(damaged, 1);
-    let report = repair("less");
-    let lost = report.findings.iter().find(|finding| finding.what.contains("settings are lost")).unwrap();
-    assert_eq!((lost.repository.clone(), lost.place.as_str()), (None, "position 5"));
-    let store = open(&at("less"));
-    assert_eq!(present(&store), (2, "another".to_owned()));
-    set(&store, 2, "anew").unwrap();
-    assert_eq!(store.verify(&mut |_| {}).unwrap().findings, []);
+}
+
+#[test]
+fn a_repaired_store_without_any_settings_that_are_whole_lets_nobody_take_it_for_one_that_never_had_any() {
+    let folders = tempfile::tempdir().unwrap();
+    let at = |name: &str| folders.path().join(name);
+    let (store, _) = filled(&at("old"));
+    let retention = Retention::of_everything().with_worth(0);
+    store.collect(&retention, NOW, &mut |_| true).unwrap();
+    drop(store);
+    damage(&at("old"), b"the third");
+    assert!(open(&at("old")).settings().is_err());
+    let repair = |to: &str, forget_settings| {
+        let repair = Repair { from: at("old"), to: at(to), forget_settings, ..Repair::default() };
+        Store::repair(&repair, &mut |_| {}).unwrap()
+    };
+    let report = repair("closed", false);
+    assert!(report.findings.iter().any(|finding| finding.what.contains("none are left that are whole")));
+    let store = open(&at("closed"));
+    assert!(store.settings().is_err());
+    assert!(set(&store, 0, "mine").is_err() && set(&store, 4, "mine").is_err());
+    assert!(notes(&store).into_iter().flatten().any(|note| note == "became 9"));
+    drop(store);
+    repair("begun", true);
+    let store = open(&at("begun"));
+    assert_eq!(store.settings().unwrap(), None);
+    set(&store, 0, "begun anew").unwrap();
 }
 
 /// What the segments of a store say of their format, in order.

@@ -113,17 +113,17 @@ pub(crate) fn collect(
                 Err(error) => return Err(error),
             }
         }
-        match of_settings(storage) {
-            Ok(of_settings) => dropped.extend(of_settings),
-            Err(error) if error.is_of_damage() => {
-                tracing::warn!(%error, "no settings are collected: they are damaged");
-                damaged.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
-        dropped.sort_unstable();
-        report.documents = count(dropped.len());
     }
+    match of_settings(storage) {
+        Ok(of_settings) => dropped.extend(of_settings),
+        Err(error) if error.is_of_damage() => {
+            tracing::warn!(%error, "no settings are collected: they are damaged");
+            damaged.get_or_insert(error);
+        }
+        Err(error) => return Err(error),
+    }
+    dropped.sort_unstable();
+    report.documents = count(dropped.len());
     let may = |header: &RecordHeader| match storage.head(&header.repository) {
         Some(head) if has_ended(&head, header) => Discard::all(header),
         _ => Discard { documents: of_record(&dropped, header.position), attachment: false },

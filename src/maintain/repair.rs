@@ -13,7 +13,7 @@ use crate::storage::{
     Building, Commit, Record, RecordHeader, RecordKind, Salvage, SalvagedRecord, Storage, StorageError,
     StoredDocument, Wanted, Witnessed,
 };
-use crate::terms::{Incarnation, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
+use crate::terms::{Incarnation, Note, Position, RepositoryName, Revision, RoleName, Sha256, UnixTime};
 
 /// What to repair, and to where.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Repair {
     /// No record had a Position above this one, where somebody knows better than what can be read: an anchor, or who follows
     /// the changes.
     pub position_above: Option<Position>,
+    /// Leave the settings out, whatever of them can be read: the new store has none.
+    pub forget_settings: bool,
 }
 
 /// What a repair saved, and what it could not.
@@ -78,9 +80,17 @@ struct Repairing<'a> {
     lives: HashMap<RepositoryName, Life>,
     /// The newest life that any header tells of, of each repository, and when.
     heard: BTreeMap<RepositoryName, (Incarnation, UnixTime)>,
-    /// Of the newest settings that are whole.
-    settings: Option<Position>,
+    settings: Settings,
     report: RepairReport,
+}
+
+/// The settings, as far as they were taken over. The record of each stays, with what is noted of it.
+struct Settings {
+    /// Of the newest that are whole.
+    newest: Option<Position>,
+    /// Whether a later one is lost, or any, where none is whole.
+    lost: bool,
+    forgotten: bool,
 }
 
 /// Makes a store from what can be read of another one.
@@ -88,7 +98,7 @@ pub(crate) fn repair(
     asked: &Repair,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RepairReport, StorageError> {
-    let Repair { from, to, files, position_above } = asked;
+    let Repair { from, to, files, position_above, forget_settings } = asked;
     let building = Building::begin(to)?;
     let salvage = building.salvage(from)?;
     let newest = salvage.newest.max(position_above.unwrap_or(Position::START));
@@ -104,7 +114,11 @@ pub(crate) fn repair(
         building: &building,
         lives: HashMap::new(),
         heard: BTreeMap::new(),
-        settings: newest_settings(&salvage),
+        settings: Settings {
+            newest: newest_settings(&salvage),
+            lost: salvage.had_settings && newest_settings(&salvage).is_none(),
+            forgotten: *forget_settings,
+        },
         report,
     };
     let all = u64::try_from(salvage.headers.len()).unwrap_or(u64::MAX);
@@ -128,6 +142,7 @@ pub(crate) fn repair(
     if newest >= expected {
         repair.report.gaps.push((expected, newest));
     }
+    repair.end_settings()?;
     repair.end_witnessed()?;
     repair.end_dropped()?;
     repair.end_unsaved()?;
@@ -151,14 +166,10 @@ impl Repairing<'_> {
     /// Ends what a header says has ended, if nothing else of its record is used.
     fn hear(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
         if header.kind == RecordKind::Settings {
-            if self.settings < Some(header.position) {
-                let what = "settings are lost, and those before them hold again: what these changed has to be done anew";
-                self.lost(header, what.to_owned());
-            }
-            return Ok(());
+            return self.settings(header);
         }
         let ended = header.kind == RecordKind::Deletion;
-        self.hear_of(&header.repository, header.incarnation, ended, header.time)
+        self.hear_of(&header.repository, header.incarnation, ended, header.time, header.note.as_ref())
     }
 
     /// Ends a life that had ended when that one lived, or with that one.
@@ -168,6 +179,7 @@ impl Repairing<'_> {
         incarnation: Incarnation,
         ended: bool,
         time: UnixTime,
+        note: Option<&Note>,
     ) -> Result<(), StorageError> {
         let heard = self.heard.entry(repository.clone()).or_insert((incarnation, time));
         *heard = (*heard).max((incarnation, time));
@@ -175,7 +187,9 @@ impl Repairing<'_> {
         let Some(living) = living.map(|life| life.incarnation) else { return Ok(()) };
         // Where a later life began, the deletion that came between is lost.
         let ends = living < incarnation || (living == incarnation && ended);
-        if ends { self.end(repository, time) } else { Ok(()) }
+        // The note is of the very record that ended it.
+        let note = note.filter(|_| living == incarnation).cloned();
+        if ends { self.end(repository, time, note) } else { Ok(()) }
     }
 
     /// Ends what the checkpoint has seen end: the record that said so may be one that cannot be read.
@@ -190,7 +204,7 @@ impl Repairing<'_> {
                     what: "it lived, and nothing of that life is left: it is deleted".to_owned(),
                 });
             }
-            self.hear_of(repository, *incarnation, *ended, *time)?;
+            self.hear_of(repository, *incarnation, *ended, *time, None)?;
         }
         Ok(())
     }
@@ -199,8 +213,7 @@ impl Repairing<'_> {
     fn take(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
         self.hear(header)?;
         match header.kind {
-            RecordKind::Deletion => return Ok(()),
-            RecordKind::Settings => return self.settings(header),
+            RecordKind::Deletion | RecordKind::Settings => return Ok(()),
             RecordKind::Publication | RecordKind::Restoration => {}
         }
         match self.salvage.record(header) {
@@ -212,18 +225,64 @@ impl Repairing<'_> {
         }
     }
 
-    /// Takes settings over, and of those before the newest whatever is left.
+    /// Takes the record of settings over, with whatever is left of it.
     fn settings(&mut self, header: &RecordHeader) -> Result<(), StorageError> {
-        if self.settings < Some(header.position) {
+        if self.settings.forgotten {
             return Ok(());
         }
         let dropped =
             || SalvagedRecord { documents: vec![None; header.documents.len()], attachment: [].into() };
         let record = self.salvage.record(header).unwrap_or_else(|_| dropped());
+        self.settings.lost |= self.settings.newest < Some(header.position);
+        self.commit_settings(header, &record)
+    }
+
+    /// Has the newest whole settings hold again, if later ones are lost. If none is whole, nobody is let in by what nobody wrote:
+    /// settings without content stand for what is lost, and whoever reads them is refused.
+    fn end_settings(&mut self) -> Result<(), StorageError> {
+        if !self.settings.lost || self.settings.forgotten {
+            return Ok(());
+        }
+        let newest = self.settings.newest;
+        let whole = self.salvage.headers.iter().find(|header| Some(header.position) == newest);
+        let what = if let Some(header) = whole {
+            let record = self.salvage.record(header)?;
+            self.commit_settings(&RecordHeader { note: None, ..header.clone() }, &record)?;
+            "some are lost, and those before them hold again: what these changed has to be done anew"
+        } else {
+            let nothing = SalvagedRecord { documents: Vec::new(), attachment: [].into() };
+            let header = RecordHeader {
+                position: Position::START,
+                kind: RecordKind::Settings,
+                repository: RepositoryName::of_settings(),
+                incarnation: Incarnation::FIRST,
+                revision: Revision::NONE,
+                time: UnixTime::from_seconds(0),
+                timestamp: None,
+                documents: Vec::new(),
+                previous: [0; 32],
+                note: None,
+            };
+            self.commit_settings(&header, &nothing)?;
+            "none are left that are whole, and the new store cannot be used by what goes by them; repair it anew without settings to begin with none"
+        };
+        self.report.findings.push(Finding {
+            repository: None,
+            place: "settings".to_owned(),
+            what: what.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn commit_settings(
+        &mut self,
+        header: &RecordHeader,
+        record: &SalvagedRecord,
+    ) -> Result<(), StorageError> {
         let head = self.building.storage().head(&header.repository);
         let base = head.map(|head| (head.incarnation, head.revision));
         let revision = base.map_or(Revision::NONE, |(_, revision)| revision).next();
-        self.commit(header, &record, base, revision)?;
+        self.commit(header, record, base, revision)?;
         self.report.saved += 1;
         Ok(())
     }
@@ -236,7 +295,7 @@ impl Repairing<'_> {
                 continue;
             }
             let base = life.map(|life| (life.incarnation, life.revision));
-            self.commit_end(&repository, base, incarnation, Revision::NONE.next(), time)?;
+            self.commit_end(&repository, base, incarnation, Revision::NONE.next(), time, None)?;
         }
         Ok(())
     }
@@ -255,7 +314,7 @@ impl Repairing<'_> {
                 place: "repository".to_owned(),
                 what,
             });
-            self.end(&repository, time)?;
+            self.end(&repository, time, None)?;
         }
         Ok(())
     }
@@ -266,13 +325,18 @@ impl Repairing<'_> {
         self.report.findings.push(Finding { repository, place, what });
     }
 
-    fn end(&mut self, repository: &RepositoryName, time: UnixTime) -> Result<(), StorageError> {
+    fn end(
+        &mut self,
+        repository: &RepositoryName,
+        time: UnixTime,
+        note: Option<Note>,
+    ) -> Result<(), StorageError> {
         let Some(life) = self.lives.get_mut(repository) else { return Ok(()) };
         let base = Some((life.incarnation, life.revision));
         life.revision = life.revision.next();
         life.ended = true;
         let (incarnation, revision) = (life.incarnation, life.revision);
-        self.commit_end(repository, base, incarnation, revision, time)
+        self.commit_end(repository, base, incarnation, revision, time, note)
     }
 
     fn commit_end(
@@ -282,6 +346,7 @@ impl Repairing<'_> {
         incarnation: Incarnation,
         revision: Revision,
         time: UnixTime,
+        note: Option<Note>,
     ) -> Result<(), StorageError> {
         let record = Record {
             kind: RecordKind::Deletion,
@@ -292,7 +357,7 @@ impl Repairing<'_> {
             timestamp: None,
             documents: Vec::new(),
             attachment: Vec::new().into(),
-            note: None,
+            note,
         };
         self.building.storage().commit_alone(Commit { base, replaced: Vec::new(), record })?;
         self.report.saved += 1;

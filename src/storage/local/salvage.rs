@@ -33,6 +33,8 @@ pub(crate) struct Salvage {
     pub(crate) newest: Position,
     /// What the checkpoint tells of each repository.
     pub(crate) heads: Vec<Witnessed>,
+    /// Whether the checkpoint tells of settings.
+    pub(crate) had_settings: bool,
 }
 
 /// The newest life of a repository when the checkpoint was written, whatever can be read of its records.
@@ -66,13 +68,14 @@ impl Salvage {
         // A witness of what there was, if it can be read.
         let checkpoint = Checkpoint::look(&*device).ok().flatten();
         let Salvaged { journal, headers, unreadable, mut damages, mut newest } = Journal::salvage(device)?;
-        let mut heads = Vec::new();
+        let (mut heads, mut had_settings) = (Vec::new(), false);
         if let Some(Checkpoint { end, heads: seen, .. }) = checkpoint {
             newest = newest.max(end.position);
             if journal.chain(end.position).is_ok_and(|chain| chain.is_some_and(|chain| chain != end.chain)) {
                 let finding = "it has seen another journal".to_owned();
                 damages.push(Damage { repository: None, place: "checkpoint".to_owned(), finding });
             } else {
+                had_settings = seen.iter().any(|(RecordName(name), _)| name.is_of_settings());
                 heads = witnessed(seen, headers.iter().chain(&unreadable));
             }
         }
@@ -84,7 +87,7 @@ impl Salvage {
             }
         }
         let recent = Recent::new(LocalOptions::default().recent);
-        Ok(Self { journal, recent, _lock: lock, headers, unreadable, damages, newest, heads })
+        Ok(Self { journal, recent, _lock: lock, headers, unreadable, damages, newest, heads, had_settings })
     }
 
     /// One of the records.

@@ -133,6 +133,10 @@ pub(crate) struct Repair {
     /// Go on above this position, if that is above all that the old store tells of
     #[arg(long, value_name = "N")]
     pub(crate) position_above: Option<Position>,
+    /// Leave out who may do what, and what holds for registries: as in a new store, everybody may do everything then, until there
+    /// is a user. For where a repair says that nothing of it is left
+    #[arg(long)]
+    pub(crate) without_users: bool,
 }
 
 /// Drop what was replaced long ago, and give its space back.

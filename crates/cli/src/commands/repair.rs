@@ -39,7 +39,7 @@ impl From<Finding> for FindingRow {
 }
 
 /// What a server needs beside the store, if it lies in its folder.
-const BESIDE: [&str; 2] = ["master", "tls"];
+const BESIDE: [&str; 3] = ["master", "tls", "archive"];
 
 /// `tufstore repair`
 pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure> {
@@ -49,7 +49,8 @@ pub(crate) fn repair(args: &args::Repair, output: Output) -> Result<(), Failure>
         read(&args.folder, name.to_owned(), &mut files, &mut unread);
     }
     let (from, to, position_above) = (args.folder.clone(), args.to.clone(), args.position_above);
-    let repair = tufstore::Repair { from, to, files, position_above };
+    let forget_settings = args.without_users;
+    let repair = tufstore::Repair { from, to, files, position_above, forget_settings };
     let report = Store::repair(&repair, &mut |progress| {
         bar.set_length(progress.all);
         bar.set_position(progress.done);
