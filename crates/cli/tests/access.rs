@@ -252,15 +252,24 @@ fn the_audit_trail_says_who_did_what_and_an_export_of_it_can_be_checked_anywhere
     check("part.json", &lines[2..5]).ok();
     let mut changed = lines.clone();
     changed[4]["note"]["did"][0]["role"] = "AcrPush".into();
+    let mut added = lines.clone();
+    added[4]["approved_by"] = "the board".into();
+    let mut within = lines.clone();
+    within[4]["note"]["by"]["acting_for"] = "the board".into();
     let mut without = lines.clone();
     without.remove(3);
     let mut twice = lines.clone();
     twice.insert(2, lines[1].clone());
     let mut swapped = lines.clone();
     swapped.swap(0, 1);
-    for (name, lines) in
-        [("changed", &changed), ("without", &without), ("twice", &twice), ("swapped", &swapped)]
-    {
+    for (name, lines) in [
+        ("changed", &changed),
+        ("added", &added),
+        ("within", &within),
+        ("without", &without),
+        ("twice", &twice),
+        ("swapped", &swapped),
+    ] {
         let wrong = check(&format!("{name}.json"), lines);
         assert_eq!(wrong.code, 1, "{name}: {wrong:?}");
     }

@@ -80,8 +80,8 @@ pub fn refused_in(data: &Path) -> io::Result<Vec<Refused>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             file => file?,
         };
-        for line in BufReader::new(file).lines() {
-            refused.extend(serde_json::from_str::<Refused>(&line?).ok());
+        for line in BufReader::new(file).split(b'\n') {
+            refused.extend(serde_json::from_slice::<Refused>(&line?).ok());
         }
     }
     Ok(refused)
@@ -125,7 +125,9 @@ impl Open {
     fn first(&self) -> io::Result<(File, u64)> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let newest = self.folder.join(NEWEST);
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&newest)?;
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&newest)?;
+        // What the process before may not have written whole ends here.
+        file.write_all(b"\n")?;
         let written = file.metadata()?.len();
         if written < LARGEST { Ok((file, written)) } else { self.next() }
     }
@@ -181,7 +183,10 @@ mod tests {
         assert_eq!(refused_in(data.path()).unwrap(), []);
         let mut open = Open { folder: data.path().join(FOLDER), file: None };
         open.write(&refused(1)).unwrap();
-        open.file.as_mut().unwrap().0.write_all(b"{\"time\":").unwrap();
+        open.file.as_mut().unwrap().0.write_all(b"{\"who\":\"\xff\xc3").unwrap();
         assert_eq!(refused_in(data.path()).unwrap(), [refused(1)]);
+        let mut next = Open { folder: data.path().join(FOLDER), file: None };
+        next.write(&refused(2)).unwrap();
+        assert_eq!(refused_in(data.path()).unwrap(), [refused(1), refused(2)]);
     }
 }

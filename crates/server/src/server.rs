@@ -24,7 +24,7 @@ use crate::maintenance::{self, Ended, Maintenance};
 use crate::metrics;
 use crate::secrets::{Plan, Secrets, SecretsError};
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{Settings, Tls};
 use crate::tokens::{OwnTokens, TokenError};
 use crate::transport::{Listener, Reloader, TlsError};
 
@@ -134,6 +134,7 @@ impl Server {
         let listener = Listener::bind(&settings).await?;
         let authority = settings.auth.clone().map(Authority::open).transpose()?;
         let Secrets { keys, tokens, made } = Plan::new(&settings)?.open()?;
+        let secure = !matches!(settings.tls, Tls::Off);
         let own = OwnTokens::new(&tokens, &settings, clock.now())?;
         let certificate = Reloader::new(&settings, clock.now())?;
         let listener = listener.with(certificate.clone());
@@ -147,6 +148,12 @@ impl Server {
         let directory = Arc::new(Directory::open(store.clone(), &settings.data, settings.new_registries)?);
         allowed(&settings, !directory.is_open())?;
         directory.resume(clock.now())?;
+        if !directory.is_open() && authority.is_none() && !secure && settings.tokens.realm.is_none() {
+            tracing::warn!(
+                "clients are sent to http://.../oauth2/token, where passwords are read by whoever is on the way: \
+                 name the proxy's address as tokens.realm"
+            );
+        }
         if directory.is_open() && authority.is_none() {
             tracing::warn!("there are no users: whoever reaches this server may publish and delete");
         }

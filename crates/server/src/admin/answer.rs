@@ -193,6 +193,7 @@ impl Question for Delete {
             };
             Refusal::new(kind, format!("{} could not be deleted", self.repository)).because(&error)
         };
+        let _publishing = opened.directory()?.hold();
         let deleted = match noted(opened)? {
             Some(note) => store.delete_noting(&self.repository, &note, now),
             None => store.delete(&self.repository, now),

@@ -177,7 +177,14 @@ impl Directory {
         let mut next = apply((*access).clone(), &changes)?;
         let is_first = access.is_open() && !next.is_open();
         // What anybody publishes until now is there to be seen, and nothing of anybody's comes after.
-        let _alone = is_first.then(|| self.publishing.write());
+        // Nor of anybody's who is nobody any more: once this returns, it has landed, or never does.
+        let takes_away = changes.iter().any(|change| {
+            matches!(
+                change,
+                Change::Disable { .. } | Change::RemovePrincipal { .. } | Change::RevokeToken { .. }
+            )
+        });
+        let _alone = (is_first || takes_away).then(|| self.publishing.write());
         if is_first {
             // From now on a new registry is what the operator says; those that hold something stay as they are.
             let enabling = self.enabling(&access);

@@ -29,7 +29,7 @@ pub struct Disabled {
 }
 
 /// Why disabling did not come to its end. From the moment that it is written down, nothing is taken or shown there; what is
-/// left is deleted when the store is opened the next time.
+/// left is deleted when a server starts on the store, or before content trust is enabled again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisableError {
@@ -67,14 +67,22 @@ impl Directory {
         Ok(weight)
     }
 
-    /// Has content trust enabled for a registry from now on.
+    /// Has content trust enabled for a registry from now on. What was left of it when it was disabled is deleted before.
     ///
     /// # Errors
-    /// [`ChangeError`].
-    pub fn enable(&self, registry: Registry, by: &Actor, now: UnixTime) -> Result<(), ChangeError> {
+    /// [`DisableError`].
+    pub fn enable(&self, registry: Registry, by: &Actor, now: UnixTime) -> Result<(), DisableError> {
         let _settling = self.policies.lock();
+        let access = self.access();
+        let was_disabled = |(one, policy): (&Registry, crate::access::Policy)| {
+            *one == registry && policy.content_trust == ContentTrust::Disabled
+        };
+        if access.policies().any(was_disabled) && !of(&self.store, &registry).is_empty() {
+            self.delete_all(&registry, &self.disabled_by(&registry), now)?;
+        }
         let content_trust = Some(ContentTrust::Enabled);
-        self.change(vec![Change::SetContentTrust { registry, content_trust }], by, now).map(drop)
+        self.change(vec![Change::SetContentTrust { registry, content_trust }], by, now)?;
+        Ok(())
     }
 
     /// Has it disabled from now on, and deletes all trust data there is, keys included. It takes effect at once and for good:

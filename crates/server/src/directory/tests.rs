@@ -172,3 +172,56 @@ fn nothing_that_is_asked_for_is_shown_by_debug() {
     let shown = format!("{asked:?} {done:?} {directory:?} {:?}", done.secret);
     assert!(!shown.contains("horse") && !shown.contains(&secret) && !shown.contains("argon2"), "{shown}");
 }
+
+fn published(directory: &Directory, name: &str) -> Publisher {
+    let mut publisher = Publisher::for_store(name, &directory.store);
+    publisher.publish(&directory.store).unwrap();
+    publisher
+}
+
+#[test]
+fn what_a_crash_left_of_a_disabled_registry_does_not_come_back_when_that_is_enabled() {
+    let (folder, directory) = directory();
+    let (gone, stays) = (published(&directory, NAME), published(&directory, "other.example.com/app"));
+    order(&directory, json!({ "order": "add-user", "name": "alice" })).unwrap();
+    // As the process ends between the one and the other.
+    let registry: Registry = "reg.example.com".parse().unwrap();
+    let content_trust = Some(ContentTrust::Disabled);
+    let change = Change::SetContentTrust { registry: registry.clone(), content_trust };
+    directory.change(vec![change], &Actor::operator(), NOW).unwrap();
+    let store = directory.store.clone();
+    let directory = Directory::open(store.clone(), folder.path(), ContentTrust::Disabled).unwrap();
+    assert!(store.view(gone.repository()).unwrap().is_some());
+    directory.enable(registry, &Actor::operator(), NOW).unwrap();
+    assert!(directory.shows(NAME) && store.view(gone.repository()).unwrap().is_none());
+    assert!(store.view(stays.repository()).unwrap().is_some());
+}
+
+#[test]
+fn enabling_what_nobody_disabled_deletes_nothing() {
+    let (folder, directory) = directory();
+    order(&directory, json!({ "order": "add-user", "name": "alice" })).unwrap();
+    let publisher = published(&directory, NAME);
+    // Under a default that is another one now.
+    assert!(!directory.shows(NAME));
+    directory.enable("reg.example.com".parse().unwrap(), &Actor::operator(), NOW).unwrap();
+    assert!(directory.store.view(publisher.repository()).unwrap().is_some());
+    drop(folder);
+}
+
+#[test]
+fn once_somebody_is_disabled_nothing_of_theirs_is_under_way() {
+    let (_folder, directory) = directory();
+    for name in ["alice", "bob"] {
+        order(&directory, json!({ "order": "add-user", "name": name })).unwrap();
+    }
+    directory.enable("reg.example.com".parse().unwrap(), &Actor::operator(), NOW).unwrap();
+    let publishing = directory.publishing(&NAME.parse().unwrap()).unwrap();
+    std::thread::scope(|scope| {
+        let disabling = scope.spawn(|| order(&directory, json!({ "order": "disable", "principal": "bob" })));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!disabling.is_finished(), "a publication is under way");
+        drop(publishing);
+        disabling.join().unwrap().unwrap();
+    });
+}

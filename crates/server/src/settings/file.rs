@@ -48,6 +48,11 @@ pub enum SettingsError {
     /// What is signed would be expired at once.
     #[error("a lifetime is longer than nothing")]
     NoLifetime,
+    /// It could be a registry's.
+    #[error(
+        "tokens.service is a word without dots, colons and slashes: registries of images have those in their names"
+    )]
+    ServiceName,
     /// Shorter than the clocks of clients differ, or so long that a role that was taken away stays.
     #[error("tokens.lifetime is from 1min to 1h")]
     TokenLifetime,

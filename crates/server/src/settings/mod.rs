@@ -302,8 +302,9 @@ impl TokenSettings {
         let mut settings = Self { realm: given.realm, ..Self::default() };
         set(&mut settings.service, given.service);
         set(&mut settings.lifetime, given.lifetime.map(|span| span.0));
-        if settings.service.is_empty() {
-            return Err(SettingsError::Missing { what: "tokens.service" });
+        // A registry that is called so would take the tokens of those who sign.
+        if settings.service.is_empty() || settings.service.contains(['.', ':', '/']) {
+            return Err(SettingsError::ServiceName);
         }
         if !(Self::SHORTEST..=Self::LONGEST).contains(&settings.lifetime) {
             return Err(SettingsError::TokenLifetime);
