@@ -133,7 +133,7 @@ fn settings_are_no_repository() {
 fn the_audit_trail_tells_of_every_commit_with_its_note_and_is_chained() {
     let folder = tempfile::tempdir().unwrap();
     let (store, publisher) = filled(folder.path());
-    store.delete_noting(publisher.repository(), &note("by an operator"), NOW).unwrap();
+    store.delete_noting(publisher.repository(), Some(&note("by an operator")), NOW).unwrap();
     let lines: Vec<AuditLine> = store.audit(Position::START).map(Result::unwrap).collect();
     let told: Vec<_> = lines
         .iter()
@@ -182,7 +182,7 @@ fn play(device: &CrashDevice) -> usize {
             store.publish(publisher.repository(), &upload, NOW).is_ok()
         }
         2 => set(&store, 1, "another").is_ok(),
-        3 => store.delete_noting(publisher.repository(), &note("by an operator"), NOW).is_ok(),
+        3 => store.delete_noting(publisher.repository(), Some(&note("by an operator")), NOW).is_ok(),
         _ => set(&store, 2, "the third").is_ok(),
     };
     (0..5).take_while(|number| step(*number)).count()
@@ -276,7 +276,7 @@ fn a_repaired_store_has_the_newest_settings_that_are_whole_and_says_what_is_lost
     let folders = tempfile::tempdir().unwrap();
     let at = |name: &str| folders.path().join(name);
     let (store, publisher) = filled(&at("old"));
-    store.delete_noting(publisher.repository(), &note("by an operator"), NOW).unwrap();
+    store.delete_noting(publisher.repository(), Some(&note("by an operator")), NOW).unwrap();
     drop(store);
     let repair = |to: &str| {
         let repair = Repair { from: at("old"), to: at(to), ..Repair::default() };

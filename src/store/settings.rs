@@ -15,10 +15,10 @@ impl Store {
     pub fn delete_noting(
         &self,
         repository: &RepositoryName,
-        note: &Note,
+        note: Option<&Note>,
         now: UnixTime,
     ) -> Result<Option<Receipt>, DeleteError> {
-        publish::delete(&self.0.publisher, repository, Some(note), now)
+        publish::delete(&self.0.publisher, repository, note, now)
     }
 
     /// What [`Store::set_settings`] set last; `None` if it never did.

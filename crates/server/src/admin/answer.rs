@@ -194,10 +194,7 @@ impl Question for Delete {
             Refusal::new(kind, format!("{} could not be deleted", self.repository)).because(&error)
         };
         let _publishing = opened.directory()?.hold();
-        let deleted = match noted(opened)? {
-            Some(note) => store.delete_noting(&self.repository, &note, now),
-            None => store.delete(&self.repository, now),
-        };
+        let deleted = store.delete_noting(&self.repository, noted(opened)?.as_ref(), now);
         let receipt = deleted.map_err(refused)?;
         let receipt = receipt.ok_or_else(|| Refusal::no_such_repository(&self.repository))?;
         Ok(Deleted { position: receipt.position, incarnation: receipt.incarnation })

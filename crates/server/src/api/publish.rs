@@ -87,10 +87,7 @@ pub(super) async fn delete(
             return Ok(false);
         }
         // Also where there was nothing: what was asked for is so.
-        let deleted = match admitted.note() {
-            Some(note) => store.delete_noting(&repository, &note, now)?,
-            None => store.delete(&repository, now)?,
-        };
+        let deleted = store.delete_noting(&repository, admitted.note().as_ref(), now)?;
         if let Some(receipt) = deleted {
             tracing::info!(%repository, position = receipt.position.get(), "deleted");
         }

@@ -159,10 +159,7 @@ impl Directory {
         let note = Noted::by(by.clone()).because(Did::Disabled).to_note();
         let mut deleted = 0;
         for repository in of(&self.store, registry) {
-            let gone = match &note {
-                Some(note) => self.store.delete_noting(&repository, note, now),
-                None => self.store.delete(&repository, now),
-            };
+            let gone = self.store.delete_noting(&repository, note.as_ref(), now);
             let gone = gone.map_err(|source| DisableError::Delete { repository, source })?;
             deleted += u64::from(gone.is_some());
         }

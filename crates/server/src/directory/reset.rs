@@ -99,10 +99,7 @@ impl Directory {
         let archive = archive.finish(&about)?;
         // A renewal may have come between: what it signed is worth nothing to anybody.
         let note = Noted::by(by.clone()).because(Did::Reset).to_note();
-        let ended = match &note {
-            Some(note) => self.store.delete_noting(repository, note, now)?,
-            None => self.store.delete(repository, now)?,
-        };
+        let ended = self.store.delete_noting(repository, note.as_ref(), now)?;
         let ended = ended.ok_or(ResetError::Moved)?;
         Ok(ResetDone { position: ended.position, archive, files })
     }
