@@ -145,6 +145,7 @@ impl Keys {
         keys.add_bundle(pem.as_bytes())
             .map_err(|why| AuthError::Keys { path: PathBuf::from("the server's own token service"), why })?;
         keys.named.clear();
+        keys.roots.iter_mut().for_each(|root| root.key = None);
         Ok(keys)
     }
 

@@ -14,8 +14,10 @@ use crate::access::{Access, Candidate, Identity, Secret};
 use crate::quotas::neighbourhood;
 use crate::workers::{WorkError, Workers};
 
-/// How many passwords may be tried that were not right lately: from one address, and for one name, in a minute.
-const TRIES: NonZeroU32 = NonZeroU32::new(30).unwrap();
+/// How many passwords may be tried that were not right lately, in a minute: from one address, and for one name. For a name more of
+/// them, so that it takes several addresses to keep somebody from logging in.
+const FROM_ONE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const FOR_ONE: NonZeroU32 = NonZeroU32::new(120).unwrap();
 /// So many passwords that were right are known again without the slow hash.
 const REMEMBERED: usize = 4096;
 
@@ -45,10 +47,9 @@ pub(crate) struct Logins {
 impl Logins {
     pub(crate) fn new() -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>());
-        let quota = Quota::per_minute(TRIES);
         Self {
-            by_address: RateLimiter::keyed(quota),
-            by_name: RateLimiter::keyed(quota),
+            by_address: RateLimiter::keyed(Quota::per_minute(FROM_ONE)),
+            by_name: RateLimiter::keyed(Quota::per_minute(FOR_ONE)),
             right: Mutex::default(),
             key,
         }
@@ -161,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn tries_are_counted_by_name_in_any_case_and_by_address_in_its_neighbourhood() {
         let logins = Logins::new();
-        for try_ in 0..30_u8 {
+        for try_ in 0..120_u8 {
             let name = if try_ % 2 == 0 { "sam" } else { "SAM" };
             assert!(is_tried(&logins, name, [10, 0, 0, try_].into()).await, "{try_}");
         }
@@ -194,15 +195,15 @@ mod tests {
         let id = id.to_string();
         let spellings = ["alice", "Alice", "ALICE", id.as_str()];
         let mut tried = 0;
-        for (from, spelled) in (1..200).zip(spellings.into_iter().cycle()) {
+        for (from, spelled) in (1..400).zip(spellings.into_iter().cycle()) {
             match guess(spelled, from).await {
                 LoginError::TooMany => break,
                 LoginError::Wrong => tried += 1,
                 other @ LoginError::Work(_) => panic!("{other}"),
             }
         }
-        // One more every two seconds.
-        assert!((30..60).contains(&tried), "{tried}");
+        // Two more every second.
+        assert!((120..240).contains(&tried), "{tried}");
         // Somebody else is not kept out by that, whether they are there or not.
         assert_eq!(guess("bob", 1000).await, LoginError::Wrong);
     }
