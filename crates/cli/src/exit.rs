@@ -20,9 +20,9 @@ impl Exit {
     pub(crate) const TABLE: &'static str = "\
 Exit codes:
   0  done; the tag, repository or document is there; the store is sound
-  1  no such tag, repository or document; verify, scrub: the store is not sound; repair: not all could be saved; check: something has to be done
+  1  no such tag, repository or document; verify, scrub: the store is not sound; repair: not all could be saved; check: something has to be done; signed: an image may not run; audit --verify: a line is not sound
   2  the command line was not understood, or a confirmation is missing
-  3  the tag is there, but metadata on the way to it has expired; check: something has expired
+  3  the tag is there, but metadata on the way to it has expired; check: something has expired; signed: what signs it has
   4  anything else went wrong; standard error says what, why, and what to do";
 
     /// The number.

@@ -9,7 +9,7 @@ use tufstore_server::access::{CustomRole, Name, Permission, Role, Scope};
 
 use super::StoreArg;
 
-/// Users, who log in by name and password.
+/// Add, list and remove users, who log in by name and password.
 ///
 /// The first user ends that everybody may do everything: from then on, whoever publishes or reads needs a role (`tufstore role
 /// assign`), and registries without trust data need content trust enabled (`tufstore policy set`). Works on a store's folder, and
@@ -104,7 +104,7 @@ pub(crate) struct GivenPassword {
     pub(crate) no_password: bool,
 }
 
-/// Service principals, which programs log in as: each by a token.
+/// Make, list and remove service principals, as which programs log in.
 ///
 /// It answers to its application id, its object id, or one of its names, as in Azure. Its token is shown once, when it is made.
 #[derive(Args, Debug)]
@@ -171,7 +171,7 @@ pub(crate) struct Lifetime {
     pub(crate) expires: Duration,
 }
 
-/// Groups, whose members have roles together.
+/// Make, fill and remove groups, whose members have roles together.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -225,7 +225,7 @@ pub(crate) enum GroupCommand {
     },
 }
 
-/// Roles: what somebody may, and where.
+/// Give and take roles: what somebody may, and where.
 ///
 /// Azure's, by their names: `AcrPull` reads; `AcrPush` pushes images, and reads; `AcrImageSigner` publishes trust metadata and rotates
 /// its keys, and reads; `AcrDelete` deletes trust data; Owner gives roles and sets policies, and does not sign. A scope is `*`, a registry
@@ -307,7 +307,7 @@ pub(crate) struct At {
     pub(crate) to_group: Option<Name>,
 }
 
-/// Tokens: what programs show in place of a password.
+/// Make and revoke tokens: what programs show in place of a password.
 ///
 /// A token of a principal may what that may, and no more than it was narrowed to. A token of nobody is somebody by itself: it may exactly
 /// what it was made for, signing included, in one repository, prefix or registry. Either is shown once, expires, and is worth

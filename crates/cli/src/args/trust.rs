@@ -8,7 +8,7 @@ use tufstore_server::access::{ContentTrust, Registry};
 
 use super::{Kept, StoreArg};
 
-/// Content trust on or off for a registry.
+/// Turn content trust on or off for a registry.
 ///
 /// Without users it is on everywhere. Once there is a user, it is on for the registries that held trust data then, and off for every
 /// other until it is enabled. While it is off, nothing is taken there, and clients are told that there is no trust data. Turning it off
@@ -99,7 +99,7 @@ pub(crate) struct Audit {
     pub(crate) kept: Kept,
 }
 
-/// A whole repository.
+/// Have a repository begin anew.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
