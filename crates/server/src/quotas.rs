@@ -1,31 +1,47 @@
 //! How much one client may do, and all together: what strangers run into before anything is done for them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 use tufstore::Store;
 
+use crate::access::Identity;
 use crate::settings::ServerLimits;
 
-/// What is counted of clients, by their addresses.
+/// How many orders of one are carried out at once.
+const ORDERS: usize = 2;
+/// How many orders are taken from one in a minute.
+const ORDERS_OF_A_MINUTE: NonZeroU32 = NonZeroU32::new(120).unwrap();
+
+/// What is counted of clients, by their addresses or by who they are.
 #[derive(Debug)]
 pub(crate) struct Quotas {
     publications_of_one: Option<DefaultKeyedRateLimiter<IpAddr>>,
     publications: Option<DefaultDirectRateLimiter>,
     repositories: Option<usize>,
     requests_of_one: usize,
-    requests: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    requests: Counts<IpAddr>,
+    orders_of_one: DefaultKeyedRateLimiter<String>,
+    orders: Counts<String>,
+}
+
+/// How many of something there are of each at this moment.
+type Counts<K> = Arc<Mutex<HashMap<K, usize>>>;
+
+/// One of them. Nobody counts it any more when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted<K: Eq + Hash> {
+    counts: Counts<K>,
+    of: K,
 }
 
 /// A request that is being answered.
-#[derive(Debug)]
-pub(crate) struct Answering {
-    requests: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    from: IpAddr,
-}
+pub(crate) type Answering = Counted<IpAddr>;
 
 impl Quotas {
     pub(crate) fn new(limits: &ServerLimits) -> Self {
@@ -39,27 +55,36 @@ impl Quotas {
             repositories: limits.repositories,
             requests_of_one: limits.client_requests,
             requests: Arc::default(),
+            orders_of_one: RateLimiter::keyed(Quota::per_minute(ORDERS_OF_A_MINUTE)),
+            orders: Arc::default(),
         }
     }
 
-    /// Forgets addresses that published nothing of late.
+    /// Forgets addresses that published nothing of late, and who ordered nothing.
     pub(crate) fn settle(&self) {
         if let Some(publications) = &self.publications_of_one {
             publications.retain_recent();
             publications.shrink_to_fit();
         }
+        self.orders_of_one.retain_recent();
+        self.orders_of_one.shrink_to_fit();
     }
 
     /// Counts a request until it is answered; `None` if that address has enough of them.
     pub(crate) fn answering(&self, from: IpAddr) -> Option<Answering> {
-        let from = neighbourhood(from);
-        let mut requests = self.requests.lock();
-        let count = requests.entry(from).or_default();
-        if *count >= self.requests_of_one {
-            return None;
-        }
-        *count += 1;
-        Some(Answering { requests: Arc::clone(&self.requests), from })
+        Counted::one(&self.requests, neighbourhood(from), self.requests_of_one)
+    }
+
+    /// Counts an order until it is carried out; `None` if there are enough of them by whoever gave it, now or in this minute.
+    pub(crate) fn ordering(&self, by: &Identity) -> Option<Counted<String>> {
+        // All tokens of one are counted together, and apart from what is ordered with the password: whoever finds a token keeps its
+        // holder from nothing.
+        let by = match by.principal() {
+            Some(principal) if by.token().is_some() => format!("{principal}/"),
+            Some(_) | None => by.to_string(),
+        };
+        self.orders_of_one.check_key(&by).ok()?;
+        Counted::one(&self.orders, by, ORDERS)
     }
 
     /// Whether one more publication of this minute is taken from there.
@@ -75,13 +100,25 @@ impl Quotas {
     }
 }
 
-impl Drop for Answering {
+impl<K: Clone + Eq + Hash> Counted<K> {
+    fn one(counts: &Counts<K>, of: K, most: usize) -> Option<Self> {
+        let mut counted = counts.lock();
+        let count = counted.entry(of.clone()).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Self { counts: Arc::clone(counts), of })
+    }
+}
+
+impl<K: Eq + Hash> Drop for Counted<K> {
     fn drop(&mut self) {
-        let mut requests = self.requests.lock();
-        if let Some(count) = requests.get_mut(&self.from) {
+        let mut counts = self.counts.lock();
+        if let Some(count) = counts.get_mut(&self.of) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                requests.remove(&self.from);
+                counts.remove(&self.of);
             }
         }
     }
@@ -97,9 +134,8 @@ pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
+    use crate::access::ObjectId;
 
     fn limits() -> ServerLimits {
         ServerLimits {
@@ -126,6 +162,23 @@ mod tests {
         assert!(quotas.answering(from("10.0.0.1")).is_some());
         drop(second);
         assert!(quotas.requests.lock().is_empty());
+    }
+
+    #[test]
+    fn orders_of_one_are_bounded_and_keep_nobody_else_from_any() {
+        let quotas = Quotas::new(&limits());
+        let [sam, olga] = [ObjectId::random(), ObjectId::random()].map(|id| id.to_string());
+        let orders = |by: &str| quotas.ordering(&Identity::attested(by).unwrap());
+        let held = (orders(&sam).unwrap(), orders(&sam).unwrap());
+        assert!(orders(&sam).is_none() && orders(&olga).is_some());
+        // With as many tokens as anybody likes.
+        let by = |number: usize| format!("{sam}/{number:016}");
+        let by_token = (orders(&by(1)).unwrap(), orders(&by(2)).unwrap());
+        assert!(orders(&by(3)).is_none());
+        drop((held, by_token));
+        assert!(quotas.orders.lock().is_empty());
+        let more = (0..200).filter(|_| orders(&sam).is_some()).count();
+        assert!((100..150).contains(&more), "{more}");
     }
 
     #[test]

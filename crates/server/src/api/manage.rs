@@ -137,10 +137,25 @@ async fn managed(
             answer(&AccessEntry::from(&*service.directory.access()))
         }
         Call::ChangeAccess => {
+            let too_many = || WireError::too_many("You give too many orders. Wait a minute.");
+            let ordering = service.quotas.ordering(&identity).ok_or_else(too_many)?;
             let order: Order = body(service, request).await?;
             let (directory, now) = (Arc::clone(&service.directory), service.clock.now());
-            let carry = move || directory.carry_out_for(order, &identity, now);
-            answer(&service.workers.password(carry).await??)
+            // Whoever may not takes no place from whoever may.
+            directory.may_order(&order, &identity, now)?;
+            let has_password = order.has_password();
+            let carry = move || {
+                let done = directory.carry_out_for(order, &identity, now);
+                drop(ordering);
+                done
+            };
+            // Who logs in waits for passwords alone.
+            let carried = if has_password {
+                service.workers.password(carry).await
+            } else {
+                service.workers.publish(carry).await
+            };
+            answer(&carried??)
         }
         Call::ShowPolicy => {
             let registry = parameter(&request, "registry");

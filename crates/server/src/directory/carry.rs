@@ -25,6 +25,16 @@ impl Directory {
         self.carry_out_if(order, by, now, |_, _| Ok(()))
     }
 
+    /// Whether somebody may have an order carried out at this moment: for whoever wants to know before it waits for its turn.
+    pub(crate) fn may_order(
+        &self,
+        order: &Order,
+        identity: &Identity,
+        now: UnixTime,
+    ) -> Result<(), OrderRefused> {
+        may(&self.access(), identity, order, now)
+    }
+
     /// Carries an order out for somebody, if they may.
     ///
     /// # Errors
@@ -71,11 +81,7 @@ struct Hashed {
 
 impl Hashed {
     fn of(order: Order) -> Result<Self, OrderRefused> {
-        let password = if let Order::AddUser { password, .. } | Order::SetPassword { password, .. } = &order {
-            password.as_ref()
-        } else {
-            None
-        };
+        let password = order.password();
         let password = password.map(|password| hash(password.0.as_bytes())).transpose()?;
         Ok(Self { order, password })
     }

@@ -177,6 +177,21 @@ pub enum UserKind {
     User,
 }
 
+impl Order {
+    /// Whether a password has to be hashed for it.
+    pub(crate) fn has_password(&self) -> bool {
+        self.password().is_some()
+    }
+
+    pub(super) fn password(&self) -> Option<&Password> {
+        if let Self::AddUser { password, .. } | Self::SetPassword { password, .. } = self {
+            password.as_ref()
+        } else {
+            None
+        }
+    }
+}
+
 impl UserKind {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     fn is_user(&self) -> bool {

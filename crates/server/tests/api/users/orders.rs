@@ -1,5 +1,6 @@
 //! Who may have which order carried out.
 
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::super::support::NAME;
@@ -137,4 +138,28 @@ async fn what_is_ones_own_is_ones_own_by_password_alone() {
     assert_eq!(staffed.ask_for(SIGNER, set).await.status, 200);
     assert_eq!(staffed.ask_for(SIGNER, token("x", "sam")).await.status, 401);
     assert_eq!(staffed.ask_for(("sam", "another one"), token("x", "sam")).await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_keeps_others_from_orders_by_giving_many() {
+    let staffed = Staffed::new().await;
+    staffed.add("rob", "AcrPull", "reg.example.com");
+    let rob = ("rob", PASSWORD);
+    // Their passwords are known from here on.
+    for login in [OWNER, rob] {
+        staffed.ask_for(login, json!({ "order": "disable", "principal": "nobody" })).await;
+    }
+    let refused = json!({ "order": "disable", "principal": "olga" });
+    let slow = json!({ "order": "set-password", "principal": "rob", "password": PASSWORD });
+    let orders = [refused, slow].into_iter().cycle().take(100);
+    let robs = join_all(orders.map(|order| staffed.ask_for(rob, order)));
+    let olgas = staffed.ask_for(OWNER, json!({ "order": "disable", "principal": "rob" }));
+    let (robs, olgas) = join(robs, olgas).await;
+    assert_eq!((olgas.status, olgas.json()), (200, json!({ "changed": true })));
+    for answer in &robs {
+        assert!([200, 401, 403, 429].contains(&answer.status), "{}", answer.status);
+    }
+    let too_many = robs.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(too_many.code(), (429, "TOOMANYREQUESTS".to_owned()));
+    assert_eq!(too_many.header("retry-after"), "60");
 }
