@@ -29,9 +29,9 @@ impl Access {
         match change {
             Change::AddGroup { group } => next.add_group(group)?,
             Change::AddMember { group, member } => next.add_member(&group, member)?,
-            Change::AddName { principal, name } => next.add_name(principal, name)?,
+            Change::AddName { principal, name } => next.add_name(principal, name, rules)?,
             Change::AddPrincipal { id, kind, names, password } => {
-                next.add_principal(id, kind, names, password, now)?;
+                next.add_principal(id, kind, names, password, rules, now)?;
             }
             Change::AddToken { id, name, secret, expires, grant } => {
                 next.add_token(id, Token { name, secret, created: now, expires, grant }, rules, now)?;
@@ -51,7 +51,7 @@ impl Access {
             Change::RemoveName { principal, name } => next.remove_name(principal, name)?,
             Change::RemovePrincipal { principal } => next.remove_principal(principal)?,
             Change::RemoveRole { role } => next.remove_role(role)?,
-            Change::Rename { principal, from, to } => next.rename(principal, from, to)?,
+            Change::Rename { principal, from, to } => next.rename(principal, from, to, rules)?,
             Change::RevokeToken { id } => {
                 next.tokens.remove(&id).ok_or(Refused::NoSuchToken { id })?;
             }
@@ -100,6 +100,7 @@ impl Access {
         kind: Kind,
         names: BTreeSet<Name>,
         password: Option<PasswordHash>,
+        rules: &Rules,
         now: UnixTime,
     ) -> Result<(), Refused> {
         let principal = Principal { kind, names, password, disabled: false, created: now };
@@ -116,6 +117,7 @@ impl Access {
         if principal.has_too_many_names() {
             return Err(Refused::OneName { kind });
         }
+        principal.has_names_within(rules)?;
         for name in &principal.names {
             self.name_is_free(name)?;
             is_no_id(name, id, &principal)?;
@@ -134,7 +136,7 @@ impl Access {
         Ok(())
     }
 
-    fn add_name(&mut self, id: ObjectId, name: Name) -> Result<(), Refused> {
+    fn add_name(&mut self, id: ObjectId, name: Name, rules: &Rules) -> Result<(), Refused> {
         let principal = self.principal(id).ok_or(Refused::NoSuchPrincipal { principal: id })?;
         self.name_is_free(&name)?;
         is_no_id(&name, id, principal)?;
@@ -143,7 +145,7 @@ impl Access {
         if principal.has_too_many_names() {
             return Err(Refused::OneName { kind: principal.kind });
         }
-        Ok(())
+        principal.has_names_within(rules)
     }
 
     fn remove_name(&mut self, id: ObjectId, name: Name) -> Result<(), Refused> {
@@ -154,12 +156,12 @@ impl Access {
         if principal.names.is_empty() { Err(Refused::LastName { name }) } else { Ok(()) }
     }
 
-    fn rename(&mut self, id: ObjectId, from: Name, to: Name) -> Result<(), Refused> {
+    fn rename(&mut self, id: ObjectId, from: Name, to: Name, rules: &Rules) -> Result<(), Refused> {
         // Its own name is free for it: to write it in another case.
         if !self.principal_mut(id)?.names.remove(&from) {
             return Err(Refused::NoSuchName { principal: id, name: from });
         }
-        self.add_name(id, to)
+        self.add_name(id, to, rules)
     }
 
     fn add_group(&mut self, group: Name) -> Result<(), Refused> {
@@ -245,6 +247,10 @@ impl Access {
         if name.as_uuid().is_some() {
             return Err(Refused::NameIsAnId { name: name.clone() });
         }
+        let (given, most) = (grant.scopes(), rules.most_scopes_of_a_token);
+        if given > most {
+            return Err(Refused::TooManyScopes { given, most });
+        }
         let (expires, latest) = (*expires, now.after(rules.longest_token));
         if expires <= now {
             return Err(Refused::TokenExpired { expires, now });
@@ -272,6 +278,11 @@ impl Access {
 impl Principal {
     pub(super) fn has_too_many_names(&self) -> bool {
         self.names.len() > 1 && self.application().is_none()
+    }
+
+    fn has_names_within(&self, rules: &Rules) -> Result<(), Refused> {
+        let most = rules.most_names_of_one;
+        if self.names.len() > most { Err(Refused::TooManyNames { most }) } else { Ok(()) }
     }
 
     /// Whether that is one of its names that could be taken for somebody else's id.

@@ -163,15 +163,26 @@ pub struct Rules {
     pub longest_token: Duration,
     /// How many tokens there may be of one principal.
     pub most_tokens_of_one: usize,
-    /// How many principals, groups, custom roles, assignments and tokens there may be together: all of them are written down anew
-    /// with each change.
+    /// In how many scopes one token may say what it allows.
+    pub most_scopes_of_a_token: usize,
+    /// How many names a service principal may have.
+    pub most_names_of_one: usize,
+    /// How many principals and their names, groups and their members, custom roles, assignments, tokens and their scopes there may
+    /// be together: all of them are written down anew with each change.
     pub most_entries: usize,
 }
 
 impl Default for Rules {
-    /// A year, with the day that some have more; a hundred tokens of one, and what fits into some megabytes.
+    /// A year, with the day that some have more; a hundred tokens of one, each for what somebody can still read through; and what
+    /// fits into some megabytes.
     fn default() -> Self {
-        Self { longest_token: Duration::from_hours(366 * 24), most_tokens_of_one: 100, most_entries: 50_000 }
+        Self {
+            longest_token: Duration::from_hours(366 * 24),
+            most_tokens_of_one: 100,
+            most_scopes_of_a_token: 32,
+            most_names_of_one: 16,
+            most_entries: 50_000,
+        }
     }
 }
 

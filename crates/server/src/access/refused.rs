@@ -156,10 +156,28 @@ pub enum Refused {
     },
     /// As much as may be written down.
     #[error(
-        "{most} users, groups, roles, assignments and tokens are written down, and no more are: remove some"
+        "{most} users, names, groups, members, roles, assignments, tokens and their scopes are written down, and no more are: \
+         remove some"
     )]
     TooMuch {
         /// How many there may be together.
+        most: usize,
+    },
+    /// More names than anybody may have.
+    #[error("a principal has at most {most} names: remove one first, or add another principal")]
+    TooManyNames {
+        /// How many there may be.
+        most: usize,
+    },
+    /// More scopes than a token may be limited to.
+    #[error(
+        "the token names {given} scopes, and at most {most} are taken: name a prefix for several repositories, or make several \
+         tokens"
+    )]
+    TooManyScopes {
+        /// How many were named.
+        given: usize,
+        /// How many there may be.
         most: usize,
     },
     /// As many tokens as anybody may have.

@@ -88,6 +88,16 @@ pub struct Token {
     pub grant: Grant,
 }
 
+impl Grant {
+    /// In how many scopes it says what is allowed.
+    pub(super) fn scopes(&self) -> usize {
+        match self {
+            Self::Personal { limit: None, .. } => 0,
+            Self::Personal { limit: Some(limit), .. } | Self::Own { limit } => limit.len(),
+        }
+    }
+}
+
 impl Token {
     /// Whether it is a principal's.
     pub(super) fn is_of(&self, principal: ObjectId) -> bool {

@@ -41,8 +41,10 @@ impl Access {
     /// How much is written down.
     pub(super) fn entries(&self) -> usize {
         let named = self.principals.len() + self.groups.len() + self.roles.len();
+        let called: usize = self.principals.values().map(|principal| principal.names.len()).sum();
         let members: usize = self.groups.values().map(|group| group.members.len()).sum();
-        named + members + self.assignments.len() + self.tokens.len() + self.policies.len()
+        let scopes: usize = self.tokens.values().map(|token| token.grant.scopes()).sum();
+        named + called + members + self.assignments.len() + self.tokens.len() + scopes + self.policies.len()
     }
 
     /// Every principal.

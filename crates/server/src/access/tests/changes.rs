@@ -93,6 +93,20 @@ fn a_service_principal_has_several_names_and_no_other_kind_does() {
 }
 
 #[test]
+fn a_service_principal_has_sixteen_names_at_most_and_each_counts_for_what_is_written_down() {
+    let called: Vec<_> = (0..17).map(|number| format!("n{number}")).collect();
+    let called: Vec<_> = called.iter().map(String::as_str).collect();
+    let (last, most) = called.split_last().unwrap();
+    let access = made(everybody(), [add(10, "service", most)]);
+    assert_eq!(access.entries(), everybody().entries() + 17);
+    let more = Change::AddName { principal: object(10), name: name(last) };
+    assert_eq!(refused(&access, more), Refused::TooManyNames { most: 16 });
+    assert_eq!(refused(&everybody(), add(10, "service", &called)), Refused::TooManyNames { most: 16 });
+    let renamed = Change::Rename { principal: object(10), from: name("n0"), to: name(last) };
+    assert_eq!(made(access.clone(), [renamed]).entries(), access.entries());
+}
+
+#[test]
 fn what_is_not_there_is_said_not_to_be() {
     let access = made(everybody(), [group("team")]);
     let principal = object(9);

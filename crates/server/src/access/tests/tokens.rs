@@ -255,3 +255,22 @@ fn so_many_tokens_of_one_and_so_much_in_all_are_written_down_and_no_more() {
     let removed = Change::RevokeToken { id: access.tokens().next().unwrap().0.clone() };
     access.apply(removed, &Rules { most_entries: 0, ..rules }, NOW).unwrap();
 }
+
+#[test]
+fn a_token_is_limited_to_few_scopes_and_each_counts_for_what_is_written_down() {
+    let scope = |number: usize| format!("registry.example.com/{number}").parse().unwrap();
+    let wide =
+        |scopes| -> Limit { (0..scopes).map(|number| (scope(number), permissions(&[Pull]))).collect() };
+    let grants = |scopes| {
+        [Grant::Own { limit: wide(scopes) }, Grant::Personal { of: object(3), limit: Some(wide(scopes)) }]
+    };
+    let access = everybody();
+    for [most, more] in grants(32).into_iter().zip(grants(33)).map(<[_; 2]>::from) {
+        let token = |grant| add_token(&Secret::random(), "wide", grant);
+        let told = refused(&access, token(more));
+        assert_eq!(told, Refused::TooManyScopes { given: 33, most: 32 });
+        assert_eq!(made(access.clone(), [token(most.clone())]).entries(), access.entries() + 33);
+        let rules = Rules { most_entries: access.entries() + 32, ..Rules::default() };
+        assert!(matches!(access.apply(token(most), &rules, NOW), Err(Refused::TooMuch { .. })));
+    }
+}
