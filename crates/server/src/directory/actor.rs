@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tufstore::crypto::sha256;
 use tufstore::terms::Note;
 
 use crate::access::{Access, Identity};
@@ -132,7 +133,7 @@ impl Noted {
         Self { why: Some(why), ..self }
     }
 
-    /// As it stands in a record: as many of the changes as fit, each whole if it can be and else without its lists, and of the rest
+    /// As it stands in a record: as many of the changes as fit, each whole if it can be and else as [`brief`], and of the rest
     /// how many there were of each kind.
     pub fn to_note(&self) -> Option<Note> {
         let write = |noted: &Self| serde_json::to_string(noted).ok()?.parse().ok();
@@ -168,12 +169,16 @@ fn kinds(changes: &[Value]) -> impl Iterator<Item = Value> {
     kinds.into_iter().map(|(kind, times)| json!({ "change": kind, "times": times }))
 }
 
-/// A change without its lists, and that it is.
+/// A change without its lists, and that it is. Whoever has the whole of it, as what is in force tells it, knows by the digest that it
+/// is this one: nothing can be hidden by what it is packed with.
 fn brief(change: &Value) -> Value {
     let is_short = |value: &Value| !(value.is_array() || value.is_object());
-    let members = change.as_object().into_iter().flatten().filter(|(_, value)| is_short(value));
+    let members = change.as_object().into_iter().flatten();
+    let members = members.filter(|(name, value)| *name == "expires" || is_short(value));
     let members = members.map(|(name, value)| (name.clone(), value.clone()));
-    Value::Object(members.chain([("cut".to_owned(), Value::Bool(true))]).collect())
+    let whole = sha256(change.to_string().as_bytes()).to_string();
+    let cut = [("cut".to_owned(), Value::Bool(true)), ("sha256".to_owned(), Value::String(whole))];
+    Value::Object(members.chain(cut).collect())
 }
 
 #[cfg(test)]

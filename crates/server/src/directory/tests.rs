@@ -93,6 +93,40 @@ fn an_order_names_principals_and_tokens_by_what_they_answer_to() {
     assert!(matches!(unlimited, Err(OrderRefused::NoLimit)));
 }
 
+/// However many registries are enabled with the first token, and whatever else it allows.
+#[test]
+fn where_a_token_signs_is_told_or_its_digest_is_whatever_it_is_packed_with() {
+    let (_folder, directory) = directory();
+    for number in 0..40 {
+        let mut publisher = Publisher::for_store(&format!("r{number}.example.com/app"), &directory.store);
+        publisher.tag(&[("1", digest("1"))]);
+        publisher.publish(&directory.store).unwrap();
+    }
+    let mut cut = 0;
+    for (scopes, length) in [(32, 200), (1, 20), (1, 200), (8, 20), (8, 200), (16, 60), (32, 20), (32, 230)] {
+        let scope = |number| format!("reg.example.com/{number}/{}", "x".repeat(length));
+        let limit: serde_json::Map<_, _> = (0..scopes)
+            .map(|number| (scope(number), json!(["registries/sign/write", "registries/pull/read"])))
+            .collect();
+        let name = format!("token-{scopes}-{length}");
+        let asked = json!({ "order": "create-token", "name": name, "limit": limit, "lifetime": 60 });
+        let id = order(&directory, asked).unwrap().token.unwrap();
+        let noted = told(&directory).swap_remove(0);
+        let token = directory.access().token(&id).unwrap().clone();
+        let (name, secret, expires, grant) = (token.name, token.secret, token.expires, token.grant);
+        let whole = Change::AddToken { id, name, secret, expires, grant }.describe();
+        assert_eq!(noted["expires"], whole["expires"]);
+        if noted["cut"] == true {
+            let digest = tufstore::crypto::sha256(whole.to_string().as_bytes());
+            assert_eq!(noted["sha256"], digest.to_string());
+            cut += 1;
+        } else {
+            assert_eq!(noted, whole);
+        }
+    }
+    assert_eq!(cut, 2);
+}
+
 #[test]
 fn all_of_several_changes_are_made_or_none() {
     let (_folder, directory) = directory();

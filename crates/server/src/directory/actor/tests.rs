@@ -33,10 +33,16 @@ fn of_more_than_fits_the_first_are_told_and_the_rest_counted() {
 fn a_change_that_does_not_fit_is_told_without_its_lists() {
     let limit: serde_json::Map<_, _> =
         (0..500).map(|number| (format!("r.example.com/{number}"), json!(["registries/pull/read"]))).collect();
+    let expires = json!({ "seconds": 1, "nanoseconds": 0 });
+    let grant = json!({ "own": { "limit": limit } });
     let change =
-        json!({ "change": "add-token", "id": "x", "name": "wide", "grant": { "own": { "limit": limit } } });
+        json!({ "change": "add-token", "id": "x", "name": "wide", "expires": expires, "grant": grant });
+    let whole = sha256(change.to_string().as_bytes()).to_string();
     let noted = told(operator(), vec![change]);
-    assert_eq!(noted.did, [json!({ "change": "add-token", "id": "x", "name": "wide", "cut": true })]);
+    let brief = json!({
+        "change": "add-token", "id": "x", "name": "wide", "expires": expires, "cut": true, "sha256": whole
+    });
+    assert_eq!(noted.did, [brief]);
 }
 
 #[test]
