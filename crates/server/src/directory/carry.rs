@@ -1,6 +1,7 @@
 //! Orders, resolved against what is in force.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tufstore::terms::UnixTime;
@@ -65,9 +66,9 @@ impl Directory {
         let _changing = self.changing.lock();
         let access = self.access();
         may(&access, &hashed.order)?;
-        let (changes, done) = hashed.resolve(&access, now)?;
+        let (changes, mut done) = hashed.resolve(&access, now)?;
         if !changes.is_empty() {
-            self.change_alone(changes, by, now)?;
+            done.changed = !Arc::ptr_eq(&access, &self.change_alone(changes, by, now)?);
         }
         Ok(done)
     }
@@ -97,7 +98,7 @@ impl Hashed {
                 To::Principal(text) => Assignee::Principal(one(&text)?),
             })
         };
-        let mut done = Done { changed: true, ..Done::default() };
+        let mut done = Done::default();
         let change = match self.order {
             Order::AddUser { name, kind, .. } => {
                 let id = ObjectId::random();

@@ -163,7 +163,8 @@ impl Directory {
         self.change_alone(changes, by, now)
     }
 
-    /// Whoever calls this holds `changing`.
+    /// Whoever calls this holds `changing`. What changes nothing is not written down, and the answer is what was in force: the very
+    /// same [`Arc`].
     fn change_alone(
         &self,
         mut changes: Vec<Change>,
@@ -194,8 +195,13 @@ impl Directory {
         if next.is_open() && !access.is_open() {
             return Err(ChangeError::NobodyLeft);
         }
+        let bytes = next.to_bytes()?;
+        // Names are the same in any case, and written as they were given.
+        if next == *access && bytes == access.to_bytes()? {
+            return Ok(access);
+        }
         let note = Noted::new(by.clone(), changes.iter().map(Change::describe).collect()).to_note();
-        let settings = self.store.set_settings(revision, next.to_bytes()?, note, now)?;
+        let settings = self.store.set_settings(revision, bytes, note, now)?;
         let access = Arc::new(next);
         *self.in_force.write() = InForce { access: Arc::clone(&access), revision: settings.revision };
         Ok(access)

@@ -140,6 +140,38 @@ fn all_of_several_changes_are_made_or_none() {
 }
 
 #[test]
+fn what_changes_nothing_is_not_written_down_and_said_to_change_nothing() {
+    let (_folder, directory) = directory();
+    for made in [
+        json!({ "order": "add-user", "name": "olga" }),
+        json!({ "order": "add-user", "name": "sam" }),
+        json!({ "order": "add-group", "group": "crew" }),
+    ] {
+        assert!(order(&directory, made).unwrap().changed);
+    }
+    let define =
+        |permissions: &[&str]| json!({ "order": "define-role", "role": "reads", "permissions": permissions });
+    for asked in [
+        json!({ "order": "disable", "principal": "sam" }),
+        json!({ "order": "enable", "principal": "sam" }),
+        json!({ "order": "rename", "from": "sam", "to": "Sam" }),
+        json!({ "order": "add-member", "group": "crew", "principal": "sam" }),
+        define(&["registries/pull/read"]),
+        define(&["registries/pull/read", "registries/push/write"]),
+    ] {
+        assert!(order(&directory, asked.clone()).unwrap().changed, "{asked}");
+        let position = directory.store.position();
+        assert!(!order(&directory, asked.clone()).unwrap().changed, "{asked}");
+        assert_eq!(directory.store.position(), position, "{asked}");
+    }
+    let registry: Registry = "reg.example.com".parse().unwrap();
+    directory.enable(registry.clone(), &Actor::operator(), NOW).unwrap();
+    let position = directory.store.position();
+    directory.enable(registry, &Actor::operator(), NOW).unwrap();
+    assert_eq!(directory.store.position(), position);
+}
+
+#[test]
 fn what_is_written_down_is_in_force_when_it_is_opened_again() {
     let (folder, directory) = directory();
     order(&directory, json!({ "order": "add-user", "name": "sam", "password": "correct horse" })).unwrap();
