@@ -117,3 +117,22 @@ fn who_asks_for_a_key_is_told_that_content_trust_is_off() {
     set("enabled");
     assert_eq!(server.get(KEY).status, 200);
 }
+
+#[test]
+fn tokens_of_nobody_that_somebody_made_are_named_when_they_are_disabled() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("store"), &["--no-tls"]);
+    on(&folder, &["user", "add", "alice", "--no-password"]).ok();
+    on(&folder, &["role", "assign", "Owner", "--scope", "*", "--to", "alice"]).ok();
+    let made = on(&folder, &["token", "create", "laptop", "--of", "alice", "--output", "json"]).ok().json();
+    let login = STANDARD.encode(format!("alice:{}", made["secret"].as_str().unwrap()));
+    let order =
+        br#"{"order":"create-token","name":"job","limit":{"a/b":["registries/pull/read"]},"lifetime":60}"#;
+    let headers = format!("Authorization: Basic {login}\r\nContent-Type: application/json\r\n");
+    assert_eq!(server.http_with("POST", "/v1/access", &headers, order).status, 200);
+    let said = "these tokens of nobody were made by alice and still count: job;";
+    for command in ["disable", "remove"] {
+        let gone = on(&folder, &["user", command, "alice"]).ok();
+        assert!(gone.stderr.contains(said), "{gone:?}");
+    }
+}

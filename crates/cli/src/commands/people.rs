@@ -18,7 +18,19 @@ use rows::{AssignmentRow, GroupRow, PrincipalRow, RoleRow, TokenRow};
 
 /// Has a change made, and says so.
 fn carry(store: &StoreArg, order: Order, output: Output, said: &str) -> Result<(), Failure> {
+    let gone = if let Order::Disable { principal } | Order::RemovePrincipal { principal } = &order {
+        principal.clone()
+    } else {
+        String::new()
+    };
     let done: Done = store::reach(store)?.ask_once(Carry { order })?;
+    if !done.tokens_left.is_empty() {
+        let left: Vec<_> = done.tokens_left.iter().map(ToString::to_string).collect();
+        let left = left.join(", ");
+        output::note(format!(
+            "these tokens of nobody were made by {gone} and still count: {left}; `tufstore token revoke` ends each"
+        ));
+    }
     let Some(secret) = done.shown() else {
         let said = if done.changed { said } else { "nothing had to be changed" };
         return output.result(&done, said);

@@ -33,8 +33,8 @@ impl Access {
             Change::AddPrincipal { id, kind, names, password } => {
                 next.add_principal(id, kind, names, password, rules, now)?;
             }
-            Change::AddToken { id, name, secret, expires, grant } => {
-                next.add_token(id, Token { name, secret, created: now, expires, grant }, rules, now)?;
+            Change::AddToken { id, name, secret, expires, grant, by } => {
+                next.add_token(id, Token { name, secret, created: now, expires, grant, by }, rules, now)?;
             }
             Change::AssignRole { id, role, scope, assignee } => next.assign(id, role, scope, assignee)?,
             Change::DefineRole { role, permissions } => next.define(role, permissions)?,
@@ -268,7 +268,13 @@ impl Access {
                     return Err(Refused::TooManyTokens { of, most });
                 }
             }
-            Grant::Own { limit } => is_for_a_token_of_its_own(limit)?,
+            Grant::Own { limit } => {
+                is_for_a_token_of_its_own(limit)?;
+                let by = token.by.and_then(|by| self.principal(by)).map(|principal| principal.kind);
+                if let Some(kind) = by.filter(|kind| !kind.may_sign() && grant.signs()) {
+                    return Err(Refused::AdminCannotMakeSigner { kind });
+                }
+            }
         }
         self.tokens.insert(id, token);
         Ok(())

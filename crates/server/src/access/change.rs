@@ -62,6 +62,9 @@ pub enum Change {
         expires: UnixTime,
         /// What it allows.
         grant: Grant,
+        /// Who makes one that is of nobody, as [`super::Token::by`] says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<ObjectId>,
     },
     /// Gives somebody a role.
     AssignRole {

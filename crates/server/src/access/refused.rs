@@ -18,6 +18,15 @@ pub enum Refused {
         /// A role that signs.
         role: Role,
     },
+    /// Administrators do not sign, nor by a token of nobody.
+    #[error(
+        "{kind} cannot make a token of nobody that signs: leave signing out, or have it made by a user, or by whoever runs the \
+         server"
+    )]
+    AdminCannotMakeSigner {
+        /// Who.
+        kind: Kind,
+    },
     /// Administrators do not sign, nor by a group.
     #[error(
         "{kind} cannot be in the group {group} while that has {role}: leave it out, or give the role to users and service \

@@ -86,9 +86,22 @@ pub struct Token {
     pub expires: UnixTime,
     /// What it allows.
     pub grant: Grant,
+    /// Who made one that is of nobody, there still or not; `None` for whoever runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ObjectId>,
 }
 
 impl Grant {
+    /// Whether it allows to sign anywhere.
+    pub(super) fn signs(&self) -> bool {
+        let limit = match self {
+            Self::Personal { limit, .. } => limit.as_ref(),
+            Self::Own { limit } => Some(limit),
+        };
+        let mut allowed = limit.into_iter().flat_map(BTreeMap::values);
+        allowed.any(|permissions| !permissions.intersection(Permissions::SIGNING).is_empty())
+    }
+
     /// In how many scopes it says what is allowed.
     pub(super) fn scopes(&self) -> usize {
         match self {

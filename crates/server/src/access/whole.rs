@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tufstore::terms::UnixTime;
 use uuid::Uuid;
 
 use super::document::unique;
@@ -109,6 +110,11 @@ impl Access {
     /// The token of that id.
     pub fn token(&self, id: &TokenId) -> Option<&Token> {
         self.tokens.get(id)
+    }
+
+    /// The tokens of nobody that somebody made, and that are worth something still.
+    pub fn tokens_left_by(&self, maker: ObjectId, now: UnixTime) -> impl Iterator<Item = &Token> {
+        self.tokens.values().filter(move |token| token.by == Some(maker) && !token.has_expired(now))
     }
 
     /// The token of that name.

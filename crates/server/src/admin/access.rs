@@ -108,6 +108,9 @@ pub struct TokenEntry {
     /// Whose it is, by a name; nobody's, if it is somebody by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// Who made one of nobody's, by a name, or by the object id if they are gone; whoever runs the server, without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What it allows where; all that its holder may, without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
@@ -396,7 +399,8 @@ impl From<&Access> for AccessEntry {
                 Grant::Own { limit } => (None, Some(limit.clone())),
             };
             let (name, created, expires) = (token.name.clone(), token.created, token.expires);
-            TokenEntry { name, id: id.clone(), of, limit, created, expires }
+            let by = token.by.map(&called);
+            TokenEntry { name, id: id.clone(), of, by, limit, created, expires }
         };
         let mut entry = Self {
             principals: access.principals().map(principal).collect(),

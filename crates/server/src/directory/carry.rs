@@ -23,7 +23,7 @@ impl Directory {
     /// # Cost
     /// With a password, tens of milliseconds and 19 MiB to hash it.
     pub fn carry_out(&self, order: Order, by: &Actor, now: UnixTime) -> Result<Done, OrderRefused> {
-        self.carry_out_if(order, by, now, |_, _| Ok(()))
+        self.carry_out_if(order, by, None, now, |_, _| Ok(()))
     }
 
     /// Whether somebody may have an order carried out at this moment: for whoever wants to know before it waits for its turn.
@@ -52,13 +52,15 @@ impl Directory {
         let by = Actor::of(identity, &self.access());
         // Before a password is hashed for whoever may not have it set, and again when nothing changes any more meanwhile.
         may(&self.access(), identity, &order, now)?;
-        self.carry_out_if(order, &by, now, |access, order| may(access, identity, order, now))
+        let may = |access: &Access, order: &Order| may(access, identity, order, now);
+        self.carry_out_if(order, &by, identity.principal(), now, may)
     }
 
     fn carry_out_if(
         &self,
         order: Order,
         by: &Actor,
+        maker: Option<ObjectId>,
         now: UnixTime,
         may: impl Fn(&Access, &Order) -> Result<(), OrderRefused>,
     ) -> Result<Done, OrderRefused> {
@@ -66,7 +68,7 @@ impl Directory {
         let _changing = self.changing.lock();
         let access = self.access();
         may(&access, &hashed.order)?;
-        let (changes, mut done) = hashed.resolve(&access, now)?;
+        let (changes, mut done) = hashed.resolve(&access, maker, now)?;
         if !changes.is_empty() {
             done.changed = !Arc::ptr_eq(&access, &self.change_alone(changes, by, now)?);
         }
@@ -87,7 +89,12 @@ impl Hashed {
         Ok(Self { order, password })
     }
 
-    fn resolve(self, access: &Access, now: UnixTime) -> Result<(Vec<Change>, Done), OrderRefused> {
+    fn resolve(
+        self,
+        access: &Access,
+        maker: Option<ObjectId>,
+        now: UnixTime,
+    ) -> Result<(Vec<Change>, Done), OrderRefused> {
         let one = |text: &str| {
             let found = access.answering_to(text).map(|(id, _)| id);
             found.ok_or_else(|| OrderRefused::Nobody { text: text.to_owned() })
@@ -98,6 +105,7 @@ impl Hashed {
                 To::Principal(text) => Assignee::Principal(one(&text)?),
             })
         };
+        let left = |maker| access.tokens_left_by(maker, now).map(|token| token.name.clone()).collect();
         let mut done = Done::default();
         let change = match self.order {
             Order::AddUser { name, kind, .. } => {
@@ -117,17 +125,25 @@ impl Hashed {
                 let kind = Kind::Service { application };
                 let added = Change::AddPrincipal { id, kind, names, password: None };
                 let token =
-                    new_token(&mut done, name, Grant::Personal { of: id, limit: None }, lifetime, now);
+                    new_token(&mut done, name, Grant::Personal { of: id, limit: None }, lifetime, None, now);
                 return Ok((vec![added, token], done));
             }
-            Order::RemovePrincipal { principal } => Change::RemovePrincipal { principal: one(&principal)? },
+            Order::RemovePrincipal { principal } => {
+                let principal = one(&principal)?;
+                done.tokens_left = left(principal);
+                Change::RemovePrincipal { principal }
+            }
             Order::Rename { from, to } => Change::Rename { principal: one(from.as_str())?, from, to },
             Order::AddName { principal, name } => Change::AddName { principal: one(&principal)?, name },
             Order::RemoveName { name } => Change::RemoveName { principal: one(name.as_str())?, name },
             Order::SetPassword { principal, .. } => {
                 Change::SetPassword { principal: one(&principal)?, password: self.password }
             }
-            Order::Disable { principal } => Change::Disable { principal: one(&principal)? },
+            Order::Disable { principal } => {
+                let principal = one(&principal)?;
+                done.tokens_left = left(principal);
+                Change::Disable { principal }
+            }
             Order::Enable { principal } => Change::Enable { principal: one(&principal)? },
             Order::AddGroup { group } => Change::AddGroup { group },
             Order::RemoveGroup { group } => Change::RemoveGroup { group },
@@ -163,7 +179,8 @@ impl Hashed {
                         Grant::Personal { of: one(&of)?, limit: (!limit.is_empty()).then_some(limit) }
                     }
                 };
-                new_token(&mut done, name, grant, lifetime, now)
+                let by = maker.filter(|_| matches!(grant, Grant::Own { .. }));
+                new_token(&mut done, name, grant, lifetime, by, now)
             }
             Order::RevokeToken { token } => {
                 let id = token_of(access, &token).ok_or(OrderRefused::NoToken { text: token })?;
@@ -190,13 +207,20 @@ fn token_name(access: &Access, of: Option<&Name>) -> Result<Name, OrderRefused> 
     found.ok_or(OrderRefused::Nobody { text: base })
 }
 
-fn new_token(done: &mut Done, name: Name, grant: Grant, lifetime: u64, now: UnixTime) -> Change {
+fn new_token(
+    done: &mut Done,
+    name: Name,
+    grant: Grant,
+    lifetime: u64,
+    by: Option<ObjectId>,
+    now: UnixTime,
+) -> Change {
     let secret = Secret::random();
     let expires = now.after(Duration::from_secs(lifetime));
     let (id, hash) = (secret.id().clone(), secret.hash());
     (done.token, done.expires) = (Some(id.clone()), Some(expires));
     done.secret = Some(Password(secret.shown()));
-    Change::AddToken { id, name, secret: hash, expires, grant }
+    Change::AddToken { id, name, secret: hash, expires, grant, by }
 }
 
 fn held(access: &Access, role: &Role, scope: &Scope, assignee: &Assignee) -> Option<AssignmentId> {

@@ -251,6 +251,9 @@ pub struct Done {
     /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::shown::optional_text")]
     pub expires: Option<UnixTime>,
+    /// Of somebody who was disabled or removed: tokens of nobody that they made, and that count as before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens_left: Vec<Name>,
     /// Whether anything had to be changed.
     pub changed: bool,
 }

@@ -114,7 +114,7 @@ fn where_a_token_signs_is_told_or_its_digest_is_whatever_it_is_packed_with() {
         let noted = told(&directory).swap_remove(0);
         let token = directory.access().token(&id).unwrap().clone();
         let (name, secret, expires, grant) = (token.name, token.secret, token.expires, token.grant);
-        let whole = Change::AddToken { id, name, secret, expires, grant }.describe();
+        let whole = Change::AddToken { id, name, secret, expires, grant, by: None }.describe();
         assert_eq!(noted["expires"], whole["expires"]);
         if noted["cut"] == true {
             let digest = tufstore::crypto::sha256(whole.to_string().as_bytes());

@@ -11,6 +11,7 @@ fn document() -> Value {
         secret: secret.clone(),
         expires: NOW.after(DAY),
         grant,
+        by: None,
     };
     let password = Some(PasswordHash::DUMMY);
     let access = made(

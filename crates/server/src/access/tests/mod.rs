@@ -98,7 +98,7 @@ fn limit(allowed: &[(&str, &[Permission])]) -> Limit {
 
 fn add_token(secret: &Secret, called: &str, grant: Grant) -> Change {
     let (id, hash) = (secret.id().clone(), secret.hash());
-    Change::AddToken { id, name: name(called), secret: hash, expires: NOW.after(DAY), grant }
+    Change::AddToken { id, name: name(called), secret: hash, expires: NOW.after(DAY), grant, by: None }
 }
 
 fn personal(of: u8) -> Grant {

@@ -86,7 +86,7 @@ fn token_changes() -> impl Strategy<Value = Change> {
     prop_oneof![
         4 => adding.prop_map(|(number, name, days, grant)| {
             let secret = "ab".repeat(32).try_into().unwrap();
-            Change::AddToken { id: token_id(number), name, secret, expires: NOW.after(days * DAY), grant }
+            Change::AddToken { id: token_id(number), name, secret, expires: NOW.after(days * DAY), grant, by: None }
         }),
         1 => (0..TOKENS).prop_map(|number| Change::RevokeToken { id: token_id(number) }),
         1 => (select(vec!["r", "s"]), trust).prop_map(|(registry, content_trust)| {

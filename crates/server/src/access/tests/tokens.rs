@@ -132,7 +132,7 @@ fn a_token_expires_within_a_year_and_not_before_it_begins() {
         else {
             panic!("not a token");
         };
-        Change::AddToken { id, name, secret, expires, grant }
+        Change::AddToken { id, name, secret, expires, grant, by: None }
     };
     let access = everybody();
     assert_eq!(refused(&access, until(NOW)), Refused::TokenExpired { expires: NOW, now: NOW });
@@ -237,7 +237,14 @@ fn so_many_tokens_of_one_and_so_much_in_all_are_written_down_and_no_more() {
     let token = |name: &str, expires| {
         let secret = Secret::random();
         let (id, hash) = (secret.id().clone(), secret.hash());
-        Change::AddToken { id, name: name.parse().unwrap(), secret: hash, expires, grant: personal(3) }
+        Change::AddToken {
+            id,
+            name: name.parse().unwrap(),
+            secret: hash,
+            expires,
+            grant: personal(3),
+            by: None,
+        }
     };
     let add = |access: &Access, name, expires, now| access.apply(token(name, expires), &rules, now);
     let (soon, later) = (NOW.after(DAY), NOW.after(DAY * 3));

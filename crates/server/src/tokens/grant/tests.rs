@@ -24,6 +24,7 @@ fn holding(roles: &[(&str, &str)]) -> (Access, Identity) {
         secret: secret.hash(),
         expires: UnixTime::from_seconds(1_800_000_100),
         grant: access::Grant::Personal { of: id, limit: None },
+        by: None,
     });
     let apply = |access: Access, change| access.apply(change, &Rules::default(), NOW).unwrap();
     let access = changes.into_iter().fold(Access::default(), apply);

@@ -3,8 +3,8 @@
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
-use super::super::support::NAME;
-use super::{OWNER, PASSWORD, SIGNER, Staffed, is_denied};
+use super::super::support::{Answer, NAME};
+use super::{ELSEWHERE, OWNER, PASSWORD, REGISTRY, SIGNER, Staffed, is_denied};
 
 fn assign(role: &str, scope: &str, to: &str) -> Value {
     json!({ "order": "assign-role", "role": role, "scope": scope, "to": { "principal": to } })
@@ -162,4 +162,63 @@ async fn nobody_keeps_others_from_orders_by_giving_many() {
     let too_many = robs.iter().find(|answer| answer.status == 429).unwrap();
     assert_eq!(too_many.code(), (429, "TOOMANYREQUESTS".to_owned()));
     assert_eq!(too_many.header("retry-after"), "60");
+}
+
+#[tokio::test]
+async fn a_token_of_nobody_is_named_when_who_made_it_is_gone() {
+    let staffed = Staffed::new().await;
+    staffed.add("zoe", "Owner", REGISTRY);
+    let zoe = ("zoe", PASSWORD);
+    let short = json!({ "order": "create-token", "name": "short", "limit": { NAME: ["registries/pull/read"] }, "lifetime": 60 });
+    for (by, made) in [
+        (zoe, own_token("first", NAME)),
+        (zoe, own_token("second", NAME)),
+        (zoe, token("laptop", "zoe")),
+        (zoe, short),
+        (OWNER, own_token("olgas", NAME)),
+    ] {
+        assert_eq!(staffed.ask_for(by, made).await.status, 200);
+    }
+    staffed.order(own_token("the-operators", NAME));
+    let listed = staffed.call(OWNER, "GET", "/v1/access", "").await.json();
+    let by = |name: &str| {
+        let tokens = listed["tokens"].as_array().unwrap();
+        tokens.iter().find(|token| token["name"] == name).unwrap()["by"].clone()
+    };
+    assert_eq!(["first", "laptop", "the-operators"].map(by), [json!("zoe"), Value::Null, Value::Null]);
+    staffed.ask_for(OWNER, json!({ "order": "revoke-token", "token": "second" })).await;
+    let disable = json!({ "order": "disable", "principal": "zoe" });
+    let left = |changed, names: &[&str]| {
+        let mut names: Vec<_> = names.to_vec();
+        names.sort_unstable();
+        (200, json!({ "changed": changed, "tokens_left": names }))
+    };
+    let told = |answer: Answer| {
+        let mut body = answer.json();
+        body["tokens_left"].as_array_mut().unwrap().sort_unstable_by_key(ToString::to_string);
+        (answer.status, body)
+    };
+    assert_eq!(told(staffed.ask_for(OWNER, disable.clone()).await), left(true, &["first", "short"]));
+    assert_eq!(told(staffed.ask_for(OWNER, disable).await), left(false, &["first", "short"]));
+    let remove = json!({ "order": "remove-principal", "principal": "zoe" });
+    assert_eq!(told(staffed.ask_for(OWNER, remove).await), left(true, &["first", "short"]));
+    let nothing = staffed.ask_for(OWNER, json!({ "order": "disable", "principal": "sam" })).await;
+    assert_eq!(nothing.json(), json!({ "changed": true }));
+}
+
+#[tokio::test]
+async fn an_administrator_makes_no_token_of_nobody_that_signs() {
+    let staffed = Staffed::new().await;
+    for (name, kind) in [("root", "admin"), ("carl", "classic-administrator")] {
+        staffed.order(json!({ "order": "add-user", "name": name, "password": PASSWORD, "kind": kind }));
+        staffed.assign(name, "Owner", "*");
+        let by = (name, PASSWORD);
+        let limit = json!({ NAME: ["registries/sign/write"], ELSEWHERE: ["registries/pull/read"] });
+        let signs = json!({ "order": "create-token", "name": "signs", "limit": limit, "lifetime": 60 });
+        let refused = staffed.ask_for(by, signs).await;
+        assert_eq!(refused.code(), (400, "INVALID_PARAMETERS".to_owned()));
+        let why = refused.json()["errors"][0]["detail"].to_string();
+        assert!(why.contains("cannot make a token of nobody that signs"), "{why}");
+        assert_eq!(staffed.ask_for(by, own_token(&format!("{name}-reads"), NAME)).await.status, 200);
+    }
 }
