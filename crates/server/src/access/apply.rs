@@ -87,10 +87,10 @@ impl Access {
         self.groups.get_mut(group).ok_or_else(|| Refused::NoSuchGroup { group: group.clone() })
     }
 
-    /// That no principal and no token has a name.
+    /// That no principal and no token of nobody has a name. Personal tokens have names of their own for each principal.
     fn name_is_free(&self, name: &Name) -> Result<(), Refused> {
         let is_taken = self.principals.values().any(|principal| principal.names.contains(name))
-            || self.token_named(name).is_some();
+            || self.tokens_named(name).any(|(_, token)| matches!(token.grant, Grant::Own { .. }));
         if is_taken { Err(Refused::NameTaken { name: name.clone() }) } else { Ok(()) }
     }
 
@@ -243,7 +243,14 @@ impl Access {
         if self.tokens.contains_key(&id) {
             return Err(Refused::IdTaken { id: id.to_string() });
         }
-        self.name_is_free(name)?;
+        match grant {
+            // Of what others have nothing is told: anybody may make these.
+            Grant::Personal { of, .. } if self.tokens_named(name).any(|(_, token)| token.is_of(*of)) => {
+                return Err(Refused::NameTaken { name: name.clone() });
+            }
+            Grant::Personal { .. } => {}
+            Grant::Own { .. } => self.name_is_free(name)?,
+        }
         if name.as_uuid().is_some() {
             return Err(Refused::NameIsAnId { name: name.clone() });
         }

@@ -205,8 +205,13 @@ impl Access {
                 }
             }
         }
+        let mut personal = BTreeSet::new();
         for token in self.tokens.values() {
-            if token.name.as_uuid().is_some() || !names.insert(&token.name) {
+            let is_one = match token.grant {
+                Grant::Personal { of, .. } => personal.insert((of, &token.name)),
+                Grant::Own { .. } => names.insert(&token.name),
+            };
+            if token.name.as_uuid().is_some() || !is_one {
                 return Err(Inconsistent::Name { name: token.name.clone() });
             }
         }

@@ -76,7 +76,8 @@ pub enum Grant {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Token {
-    /// No principal and no other token has it.
+    /// Of a principal's, none of its others has it: what others call theirs is not theirs to find out. Of one that is of nobody, no
+    /// principal and no other such token.
     pub name: Name,
     /// Of its secret.
     pub secret: SecretHash,
@@ -113,7 +114,7 @@ impl Grant {
 
 impl Token {
     /// Whether it is a principal's.
-    pub(super) fn is_of(&self, principal: ObjectId) -> bool {
+    pub fn is_of(&self, principal: ObjectId) -> bool {
         matches!(&self.grant, Grant::Personal { of, .. } if *of == principal)
     }
 

@@ -15,7 +15,7 @@ use super::token::{Token, TokenId};
 
 /// All that is written down about who may do what. Never changed: [`Self::apply`] makes the next one.
 ///
-/// It is consistent: what is named exists, no name or id stands for two, and no administrator holds a role that signs.
+/// It is consistent: what is named exists, no name or id stands for two but those of personal tokens, and no administrator holds a role that signs.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
@@ -117,9 +117,9 @@ impl Access {
         self.tokens.values().filter(move |token| token.by == Some(maker) && !token.has_expired(now))
     }
 
-    /// The token of that name.
-    pub fn token_named(&self, name: &Name) -> Option<(&TokenId, &Token)> {
-        self.tokens.iter().find(|(_, token)| token.name == *name)
+    /// The tokens of that name: each principal may have one, and one may be of nobody.
+    pub fn tokens_named(&self, name: &Name) -> impl Iterator<Item = (&TokenId, &Token)> {
+        self.tokens.iter().filter(move |(_, token)| token.name == *name)
     }
 
     /// What is written down for each registry.

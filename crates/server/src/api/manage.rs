@@ -320,6 +320,7 @@ impl From<OrderRefused> for WireError {
             | OrderRefused::NotAssigned
             | OrderRefused::NoLimit
             | OrderRefused::NoToken { .. }
+            | OrderRefused::SeveralTokens { .. }
             | OrderRefused::Password(_) => Self::invalid_parameters(Some(error.to_string())),
         }
     }

@@ -182,26 +182,33 @@ impl Hashed {
                 let by = maker.filter(|_| matches!(grant, Grant::Own { .. }));
                 new_token(&mut done, name, grant, lifetime, by, now)
             }
-            Order::RevokeToken { token } => {
-                let id = token_of(access, &token).ok_or(OrderRefused::NoToken { text: token })?;
-                Change::RevokeToken { id }
-            }
+            Order::RevokeToken { token } => Change::RevokeToken { id: token_of(access, maker, &token)? },
         };
         Ok((vec![change], done))
     }
 }
 
-/// The token of that name or id.
-pub(super) fn token_of(access: &Access, text: &str) -> Option<TokenId> {
-    let by_id = text.parse().ok().filter(|id| access.token(id).is_some());
-    by_id.or_else(|| access.token_named(&text.parse().ok()?).map(|(id, _)| id.clone()))
+/// The token of that name or id, as whoever asks means it: of several that are called so, their own.
+pub(super) fn token_of(access: &Access, asks: Option<ObjectId>, text: &str) -> Result<TokenId, OrderRefused> {
+    if let Some(id) = text.parse().ok().filter(|id| access.token(id).is_some()) {
+        return Ok(id);
+    }
+    let name: Option<Name> = text.parse().ok();
+    let named: Vec<_> = name.iter().flat_map(|name| access.tokens_named(name)).collect();
+    let own = named.iter().find(|(_, token)| asks.is_some_and(|asks| token.is_of(asks)));
+    match (own, named.as_slice()) {
+        (Some((id, _)), _) | (None, [(id, _)]) => Ok((*id).clone()),
+        (None, []) => Err(OrderRefused::NoToken { text: text.to_owned() }),
+        (None, _) => Err(OrderRefused::SeveralTokens { text: text.to_owned() }),
+    }
 }
 
 /// What a service principal's first token is called.
 fn token_name(access: &Access, of: Option<&Name>) -> Result<Name, OrderRefused> {
     let base: String = of.map_or("service", Name::as_str).chars().take(48).collect();
-    let free =
-        |name: &Name| access.token_named(name).is_none() && access.answering_to(name.as_str()).is_none();
+    let free = |name: &Name| {
+        access.tokens_named(name).next().is_none() && access.answering_to(name.as_str()).is_none()
+    };
     let names = (1_u32..).map(|number| format!("{base}.token-{number}").parse::<Name>());
     let found = names.map_while(Result::ok).find(free);
     found.ok_or(OrderRefused::Nobody { text: base })

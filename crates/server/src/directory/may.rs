@@ -37,7 +37,11 @@ pub(super) fn may(
         Order::CreateToken { of: Some(of), .. } | Order::SetPassword { principal: of, .. } if is_own(of) => {
             Ok(())
         }
-        Order::RevokeToken { token } if token_of(access, token).is_some_and(is_theirs) => Ok(()),
+        Order::RevokeToken { token }
+            if token_of(access, identity.principal(), token).is_ok_and(is_theirs) =>
+        {
+            Ok(())
+        }
         Order::AddGroup { .. }
         | Order::AddMember { .. }
         | Order::AddName { .. }

@@ -147,7 +147,7 @@ pub enum Order {
     },
     /// Worth nothing from now on.
     RevokeToken {
-        /// Its name or id.
+        /// Its id, or its name: of several, one's own.
         token: String,
     },
 }
@@ -306,6 +306,12 @@ pub enum OrderRefused {
     /// There is no such token.
     #[error("there is no token {text:?}: it was revoked, or never made")]
     NoToken {
+        /// What was given.
+        text: String,
+    },
+    /// Several tokens have that name.
+    #[error("several tokens are called {text:?}: give its id")]
+    SeveralTokens {
         /// What was given.
         text: String,
     },

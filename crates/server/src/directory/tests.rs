@@ -81,7 +81,7 @@ fn an_order_names_principals_and_tokens_by_what_they_answer_to() {
         order(&directory, json!({ "order": "create-token", "name": name, "of": "sam", "lifetime": 60 }))
             .unwrap();
     }
-    let one = directory.access().token_named(&"one".parse().unwrap()).unwrap().0.to_string();
+    let one = directory.access().tokens_named(&"one".parse().unwrap()).next().unwrap().0.to_string();
     for token in [one.as_str(), "TWO"] {
         assert!(order(&directory, json!({ "order": "revoke-token", "token": token })).unwrap().changed);
     }

@@ -6,17 +6,54 @@ fn group(text: &str) -> Change {
 }
 
 #[test]
-fn names_are_unique_over_principals_and_tokens_in_any_case() {
+fn names_are_unique_over_principals_and_tokens_of_nobody_in_any_case() {
     let secret = Secret::random();
-    let access = made(everybody(), [add_token(&secret, "laptop", personal(3))]);
+    let own = |at: &str| Grant::Own { limit: limit(&[(at, &[Pull])]) };
+    let access = made(everybody(), [add_token(&secret, "laptop", own("reg.example.com"))]);
     for taken in ["user", "USER", "laptop", "Laptop"] {
         let expected = Refused::NameTaken { name: name(taken) };
         assert_eq!(refused(&access, add(9, "user", &[taken])), expected);
-        assert_eq!(refused(&access, add_token(&Secret::random(), taken, personal(3))), expected);
+        assert_eq!(refused(&access, add_token(&Secret::random(), taken, own("other.example.com"))), expected);
         assert_eq!(refused(&access, Change::AddName { principal: object(2), name: name(taken) }), expected);
         let rename = Change::Rename { principal: object(0), from: name("admin"), to: name(taken) };
         assert_eq!(refused(&access, rename), expected);
     }
+}
+
+/// Whatever anybody calls a token of theirs, nothing is told of what there is, and nobody else is kept from a name.
+#[test]
+fn a_personal_token_has_its_name_among_those_of_its_principal_alone() {
+    let secrets = [(); 4].map(|()| Secret::random());
+    let [sams, robots, of_user, of_nobody] = &secrets;
+    let own = Grant::Own { limit: limit(&[("reg.example.com", &[Pull])]) };
+    let access = made(
+        everybody(),
+        [
+            add_token(sams, "laptop", personal(3)),
+            add_token(robots, "LAPTOP", personal(2)),
+            add_token(of_user, "admin", personal(3)),
+            add_token(of_nobody, "laptop", own),
+            add(9, "user", &["new"]),
+            add_token(&Secret::random(), "new", personal(3)),
+        ],
+    );
+    let expected = Refused::NameTaken { name: name("Laptop") };
+    assert_eq!(refused(&access, add_token(&Secret::random(), "Laptop", personal(3))), expected);
+    assert_eq!(access.tokens_named(&name("laptop")).count(), 3);
+    assert_eq!(Access::from_bytes(&access.to_bytes().unwrap()).unwrap(), access);
+    // Whose token it is, its secret says, under whichever name.
+    for (called, secret, of) in [
+        ("laptop", sams, Some(3)),
+        ("laptop", robots, Some(2)),
+        ("admin", of_user, Some(3)),
+        ("laptop", of_nobody, None),
+    ] {
+        let known = access.candidate(called, secret.shown().as_bytes(), NOW);
+        let Candidate::Known(identity) = known else { panic!("{called} is known") };
+        assert_eq!(identity.principal(), of.map(object));
+    }
+    let other = access.candidate("admin", robots.shown().as_bytes(), NOW);
+    assert!(matches!(other, Candidate::Nobody));
 }
 
 #[test]

@@ -222,3 +222,43 @@ async fn an_administrator_makes_no_token_of_nobody_that_signs() {
         assert_eq!(staffed.ask_for(by, own_token(&format!("{name}-reads"), NAME)).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn names_of_ones_own_tokens_tell_nothing_and_mean_ones_own() {
+    let staffed = Staffed::new().await;
+    staffed.add("rob", "AcrPull", REGISTRY);
+    let rob = ("rob", PASSWORD);
+    staffed.order(token("laptop", "olga"));
+    staffed.order(own_token("job", NAME));
+    for name in ["olga", "laptop", "job", "free"] {
+        assert_eq!(staffed.ask_for(rob, token(name, "rob")).await.status, 200, "{name}");
+    }
+    assert_eq!(staffed.ask_for(rob, token("FREE", "rob")).await.status, 400);
+    let revoke = |token: &str| json!({ "order": "revoke-token", "token": token });
+    let several = staffed.ask_for(("sam", PASSWORD), revoke("laptop")).await;
+    is_denied(&several);
+    staffed.add("zoe", "Owner", "*");
+    let several = staffed.ask_for(("zoe", PASSWORD), revoke("laptop")).await;
+    assert_eq!(several.code(), (400, "INVALID_PARAMETERS".to_owned()));
+    assert!(
+        several.json()["errors"][0]["detail"].to_string().contains("give its id"),
+        "{:?}",
+        several.json()
+    );
+    // Of several each means their own, and whoever is left by the name.
+    assert_eq!(staffed.ask_for(rob, revoke("laptop")).await.status, 200);
+    is_denied(&staffed.ask_for(rob, revoke("laptop")).await);
+    assert_eq!(staffed.ask_for(("zoe", PASSWORD), revoke("laptop")).await.status, 200);
+    let left: Vec<_> = staffed.call(OWNER, "GET", "/v1/access", "").await.json()["tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| (token["name"].clone(), token["of"].clone()))
+        .collect();
+    let robs = |name: &str| (json!(name), json!("rob"));
+    let mut expected = vec![robs("free"), robs("job"), (json!("job"), Value::Null), robs("olga")];
+    let mut left = left;
+    left.sort_by_key(|entry| format!("{entry:?}"));
+    expected.sort_by_key(|entry| format!("{entry:?}"));
+    assert_eq!(left, expected);
+}
