@@ -58,7 +58,9 @@ pub enum StartError {
     #[error("nobody's token could be verified")]
     Auth(#[from] AuthError),
     /// Anybody could publish and delete.
-    #[error("whoever reaches {address} could publish and delete: no token service is named")]
+    #[error(
+        "whoever reaches {address} could publish and delete: there are no users, and no token service is named"
+    )]
     Open {
         /// Which address.
         address: SocketAddr,
