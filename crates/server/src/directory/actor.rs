@@ -133,7 +133,7 @@ impl Noted {
         Self { why: Some(why), ..self }
     }
 
-    /// As it stands in a record: as many of the changes as fit, each whole if it can be and else as [`brief`], and of the rest
+    /// As it stands in a record: as many of the changes as fit, each whole if it can be and else as in brief, and of the rest
     /// how many there were of each kind.
     pub fn to_note(&self) -> Option<Note> {
         let write = |noted: &Self| serde_json::to_string(noted).ok()?.parse().ok();
