@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tufstore::Options;
 use tufstore::terms::{Position, RoleName};
+use tufstore_testkit::device::{CrashDevice, Fault, Survival};
 use tufstore_testkit::{NOW, Publisher, SeededOnlineKeys, digest};
 
 use super::*;
@@ -290,4 +291,57 @@ fn once_somebody_is_disabled_nothing_of_theirs_is_under_way() {
         drop(publishing);
         disabling.join().unwrap().unwrap();
     });
+}
+
+/// Two repositories of the registry and one of another, a user, and then content trust is disabled. How far it came: whether
+/// the user is there, and whether disabling said that it was done.
+fn disabled_on(device: &CrashDevice) -> (bool, bool) {
+    let options = Options::default().with_online_keys(SeededOnlineKeys::new("directory"));
+    let Ok(store) = Store::open_on(Arc::new(device.clone()), options) else { return (false, false) };
+    for name in ["reg.example.com/a", "reg.example.com/b", "other.example.com/app"] {
+        if Publisher::for_store(name, &store).publish(&store).is_err() {
+            return (false, false);
+        }
+    }
+    let directory = Directory::open(store, "", ContentTrust::Disabled).unwrap();
+    if order(&directory, json!({ "order": "add-user", "name": "alice" })).is_err() {
+        return (false, false);
+    }
+    let registry = "reg.example.com".parse().unwrap();
+    (true, directory.disable(&registry, &Actor::operator(), NOW, &mut |_| {}).is_ok())
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_disabling_leaves_it_undone_or_done_once_a_server_starts() {
+    let (mut undone, mut half_way) = (0, 0);
+    for operation in 1.. {
+        let device = CrashDevice::new();
+        device.set_fault(operation, Fault::PowerCut);
+        let (has_user, is_done) = disabled_on(&device);
+        if !device.met_fault() {
+            assert!(is_done && undone > 0 && half_way > 0, "{operation}, {undone}, {half_way}");
+            return;
+        }
+        if !has_user {
+            continue;
+        }
+        for survival in [Survival::Dropped, Survival::Kept, Survival::Torn { piece: 512, seed: operation }] {
+            let case = format!("operation {operation}, {survival:?}, {is_done}");
+            let options = Options::default().with_online_keys(SeededOnlineKeys::new("directory"));
+            let store = Store::open_on(Arc::new(device.after_power_cut(survival)), options).unwrap();
+            let there = || store.repositories().iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+            let before = there();
+            let directory = Directory::open(store.clone(), "", ContentTrust::Disabled).unwrap();
+            directory.resume(NOW).unwrap();
+            let all = ["other.example.com/app", "reg.example.com/a", "reg.example.com/b"];
+            if directory.shows("reg.example.com/a") {
+                assert!(!is_done && there() == all.map(ToOwned::to_owned).into(), "{case}");
+                undone += 1;
+            } else {
+                assert_eq!(there(), [all[0].to_owned()].into(), "{case}");
+                half_way += usize::from(before.len() > 1);
+            }
+            assert_eq!(store.verify(&mut |_| {}).unwrap().findings, [], "{case}");
+        }
+    }
 }
