@@ -109,14 +109,15 @@ pub(crate) fn repair(
     building.storage().skip_to(newest)?;
     let findings = salvage.damages.iter().cloned().map(Finding::from).collect();
     let report = RepairReport { findings, ..RepairReport::default() };
+    let newest_settings = newest_settings(&salvage);
     let mut repair = Repairing {
         salvage: &salvage,
         building: &building,
         lives: HashMap::new(),
         heard: BTreeMap::new(),
         settings: Settings {
-            newest: newest_settings(&salvage),
-            lost: salvage.had_settings && newest_settings(&salvage).is_none(),
+            lost: salvage.had_settings && newest_settings.is_none(),
+            newest: newest_settings,
             forgotten: *forget_settings,
         },
         report,
