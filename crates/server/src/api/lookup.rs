@@ -149,7 +149,7 @@ impl Looked {
         let access = directory.access();
         let served = |image: &Image| {
             settings.serves(&image.repository)
-                && directory.shows(&image.repository)
+                && directory.shows_under(&access, &image.repository)
                 && may_read(reader, &access, &image.repository, now)
         };
         let questions: Vec<_> = images

@@ -248,7 +248,7 @@ async fn signed(service: &Service, request: Request<Body>) -> Result<Response<Bo
     let (access, now) = (service.directory.access(), service.clock.now());
     let may_read = |repository: &RepositoryName| {
         service.settings.serves(repository.as_str())
-            && service.directory.shows(repository.as_str())
+            && service.directory.shows_under(&access, repository.as_str())
             && reader.may_read(&access, repository, now)
     };
     // Of what somebody may not read nothing is looked at, and nothing signed anew.

@@ -135,7 +135,12 @@ impl Directory {
 
     /// Whether what is signed is taken and shown in the registry of that repository.
     pub(crate) fn shows(&self, repository: &str) -> bool {
-        self.in_force.read().access.content_trust_of(repository, self.of_new) == ContentTrust::Enabled
+        self.shows_under(&self.in_force.read().access, repository)
+    }
+
+    /// The same by what was in force at one moment: for whoever asks of many, as they all answer alike.
+    pub(crate) fn shows_under(&self, access: &Access, repository: &str) -> bool {
+        access.content_trust_of(repository, self.of_new) == ContentTrust::Enabled
     }
 
     /// Holds off whoever wants to disable content trust there; `None` if it is.
